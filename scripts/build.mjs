@@ -4,7 +4,9 @@ import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync }
 
 const marker = 'node_modules/.cache/torua/build.tsbuildinfo';
 if (!existsSync('dist/esm')) rmSync(marker, { force: true });
-execFileSync(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json'], { stdio: 'inherit' });
+execFileSync(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json'], {
+  stdio: 'inherit',
+});
 const entry = readFileSync('scripts/entry.cjs', 'utf8');
 for (const room of ['coordinator', 'node']) {
   mkdirSync(`dist/${room}`, { recursive: true });

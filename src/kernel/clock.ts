@@ -31,6 +31,15 @@ export const systemClock: Clock = {
   },
 };
 
+/** The machine's clock for tools and the SDK: what waits on it keeps the process alive, as a program's user expects. */
+export const attendedClock: Clock = {
+  ...systemClock,
+  after: (delayMs, task) => {
+    const handle = setTimeout(task, delayMs);
+    return { cancel: () => clearTimeout(handle) };
+  },
+};
+
 /**
  * Resolves after `delayMs`, or as soon as `signal` aborts.
  * Contract: the caller looks at the signal afterwards; waking early is not an error.

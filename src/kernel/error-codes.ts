@@ -2,7 +2,17 @@
  * The table of error codes: title, HTTP status, whether a retry may help, and what to do next.
  * Served at `GET /errors`, generated into docs/reference/errors.md, pinned by test/pins.
  */
-import type { ErrorDefinition } from './errors.ts';
+/** What one code means. */
+export interface ErrorDefinition {
+  /** Short, the same for each occurrence. */
+  readonly title: string;
+  /** HTTP status. */
+  readonly status: number;
+  /** Whether the same request may succeed later without change. */
+  readonly retryable: boolean;
+  /** What a user does next. */
+  readonly remedy: string;
+}
 
 const row = (status: number, title: string, remedy: string): ErrorDefinition => ({ status, title, remedy, retryable: false });
 const retry = (status: number, title: string, remedy: string): ErrorDefinition => ({ status, title, remedy, retryable: true });
@@ -27,6 +37,8 @@ export const ERROR_CODES = {
   value_too_large: row(413, 'The body is over the limit', 'Send less, or raise the limit the detail names.'),
   idempotency_key_reused: row(422, 'The idempotency-key was used for another write', 'Use a new idempotency-key for each different write.'),
   too_many_requests: retry(429, 'Too much work is waiting', 'Wait for retry-after, then repeat; use fewer connections.'),
+  request_timed_out: retry(408, 'The request did not arrive in time', 'Send the whole request without long pauses.'),
+  headers_too_large: row(431, 'The headers are over the limit', 'Send fewer or shorter headers; a key has at most 4096 bytes.'),
   // Access
   read_only: row(403, 'The cluster is read-only', 'PUT /cluster/config {"read_only":false} allows writes again.'),
   cluster_token_required: row(403, 'Only processes of this cluster may call this', 'Set the same CLUSTER_TOKEN on the coordinator and on every node.'),
@@ -63,6 +75,8 @@ export const ERROR_CODES = {
   overloaded: retry(503, 'The process is overloaded', 'Wait for retry-after, then repeat.'),
   node_unreachable: retry(502, 'The node gave no answer', 'Repeat; a write repeated with its idempotency-key is safe.'),
   bad_node_answer: retry(502, 'The node\'s answer made no sense', 'Repeat; if it stays, compare the versions of GET /nodes.'),
+  cluster_unreachable: retry(503, 'The cluster gave no answer', 'Start it with make start, or give the right address with --url or TORUA_URL.'),
+  not_torua: row(502, 'The address answers, but not as Torua does', 'Give the address of a coordinator with --url or TORUA_URL.'),
   deadline_exceeded: retry(504, 'The time for the request is over', 'Repeat with a longer x-torua-deadline-ms.'),
   disk_full: retry(507, 'The node\'s disk is full', 'Free space on the node that the detail names.'),
   storage_failed: retry(503, 'The node\'s disk failed', 'The node restarts and replays its log; check the disk if it stays.'),
@@ -72,6 +86,7 @@ export const ERROR_CODES = {
   directory_locked: row(500, 'Another process uses the data directory', 'Stop the other process, or give this one its own DATA_DIR.'),
   directory_too_new: row(500, 'The data directory was written by a newer version', 'Start the newer version, or use another DATA_DIR.'),
   directory_foreign: row(500, 'The directory is not a Torua data directory', 'Choose an empty directory.'),
+  state_damaged: row(500, 'The stored cluster state is damaged', 'Move state.json away and start again: a coordinator takes the state from its nodes, a node from its coordinator.'),
   not_implemented: row(501, 'Not built yet', 'docs/roadmap.md says when.'),
   invariant_broken: row(500, 'A bug in Torua', 'Please report it with the request_id and the log.'),
   internal_error: row(500, 'Something failed inside Torua', 'Please report it with the request_id and the log.'),

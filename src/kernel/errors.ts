@@ -2,22 +2,10 @@
  * The one error class and the one table of codes. A code is defined here and nowhere else; on the wire an
  * error is RFC 9457 `application/problem+json`. Source: REST contract, section 1.
  */
-import { ERROR_CODES } from './error-codes.ts';
+import { ERROR_CODES, type ErrorDefinition } from './error-codes.ts';
 
 /** A stable word that programs compare; text may change, codes do not. */
 export type ErrorCode = keyof typeof ERROR_CODES;
-
-/** What one code means. */
-export interface ErrorDefinition {
-  /** Short, the same for each occurrence. */
-  readonly title: string;
-  /** HTTP status. */
-  readonly status: number;
-  /** Whether the same request may succeed later without change. */
-  readonly retryable: boolean;
-  /** What a user does next. */
-  readonly remedy: string;
-}
 
 /** What goes with an error besides its code and detail. */
 export interface ErrorOptions {

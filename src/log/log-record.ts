@@ -9,13 +9,11 @@ export const RECORD_KIND = {
   drop: 1,
   truncate: 2,
   termStart: 3,
-  fence: 4,
-  put: 5,
-  putBlob: 6,
-  delete: 7,
-  deleteMany: 8,
-  reset: 9,
-  skip: 10,
+  put: 4,
+  putBlob: 5,
+  delete: 6,
+  deleteMany: 7,
+  skip: 8,
 } as const;
 /** One of `RECORD_KIND`'s numbers. */
 export type RecordKind = (typeof RECORD_KIND)[keyof typeof RECORD_KIND];

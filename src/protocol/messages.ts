@@ -85,6 +85,58 @@ export const storedStateSchema = z.object({ state: clusterStateSchema.optional()
 /** POST /internal/v1/leaving on the coordinator: the node is about to stop. */
 export const leavingRequestSchema = z.object({ node_id: z.string(), incarnation: z.string() });
 
+/** Answer: what becomes of the node's shards. `keep`: they stay its own; `drained`: it holds none any more. */
+export const leavingAnswerSchema = z.object({ state: z.enum(['draining', 'drained', 'keep']) });
+
+/** POST /internal/v1/list on a node: one page of one shard. */
+export const listRequestSchema = z.object({
+  shard_uid: idSchema,
+  copy_id: idSchema,
+  term: z.number().int(),
+  any_copy: z.boolean().optional(),
+  start: z.string().optional(),
+  start_exclusive: z.boolean().optional(),
+  end: z.string().optional(),
+  limit: z.number().int().min(1),
+  values: z.boolean().optional(),
+});
+
+/** One row: `value_base64` only when asked for and at most 64 KiB long. */
+export const listRowSchema = z.object({
+  key: z.string(),
+  etag: z.string(),
+  bytes: z.number(),
+  content_type: z.string(),
+  value_base64: z.string().optional(),
+});
+
+/** Answer: rows ascending by UTF-8 bytes; `next` names the last key looked at when there may be more. */
+export const listAnswerSchema = z.object({ rows: z.array(listRowSchema), next: z.string().optional() });
+
+/** POST /internal/v1/delete-range on a node: one page; repeatable under its `op_id`. */
+export const deleteRangeRequestSchema = z.object({
+  shard_uid: idSchema,
+  copy_id: idSchema,
+  term: z.number().int(),
+  start: z.string().optional(),
+  start_exclusive: z.boolean().optional(),
+  end: z.string().optional(),
+  op_id: z.string(),
+  caller_op_id: z.boolean(),
+});
+
+/** Answer: how many keys went, and where the next page begins. */
+export const deleteRangeAnswerSchema = z.object({ deleted: z.number().int(), next: z.string().nullable() });
+
+/** POST /internal/v1/skip on a node: give a record up that was kept aside. */
+export const skipRequestSchema = z.object({ shard_uid: idSchema, copy_id: idSchema, term: z.number().int(), seq: z.number().int() });
+
+/** POST /internal/v1/accept-damage on a node: open a damaged copy with what its base and log still give. */
+export const acceptDamageRequestSchema = z.object({ leader_epoch: z.number().int(), copy_id: idSchema, shard_uid: idSchema, term: z.number().int() });
+
+/** An answer that says nothing but "done". */
+export const doneSchema = z.object({ done: z.boolean() });
+
 /** The code's names for each message. */
 export type HeldCopy = Decoded<typeof heldCopySchema>;
 export type RegisterRequest = Decoded<typeof registerRequestSchema>;
@@ -104,7 +156,7 @@ export const INTERNAL_PATHS = {
   batch: '/internal/v1/batch',
   list: '/internal/v1/list',
   deleteRange: '/internal/v1/delete-range',
-  reset: '/internal/v1/reset',
   skip: '/internal/v1/skip',
+  acceptDamage: '/internal/v1/accept-damage',
   value: '/internal/v1/value',
 } as const;

@@ -76,16 +76,18 @@ export interface MaintenanceReport {
 
 /** Sizes on disk, in bytes. */
 export interface StoreSizes {
-  /** The live database with its write-ahead log. */
+  /** The live database's file. */
   readonly live: number;
-  /** The live database right after its last rewrite. */
+  /** The live database's file right after its last rewrite. */
   readonly liveAfterRewrite: number;
+  /** The engine's write-ahead log beside it, until the next checkpoint. */
+  readonly wal: number;
   /** All base generations. */
   readonly base: number;
 }
 
 /**
- * Committed rows of one copy. One owner calls `apply`, `maintain`, `rebuild`, `clear` and `close` one after another;
+ * Committed rows of one copy. One owner calls `apply`, `maintain`, `rebuild` and `close` one after another;
  * reads may run beside them and are answered from some point between.
  */
 export interface ShardStore {
@@ -109,11 +111,12 @@ export interface ShardStore {
    * Keeps file, pool and log in bounds: checkpoint, or rewrite into a new base generation.
    * `logBytesSinceBase` tells how much log the base holds back; `force` makes a new base now.
    */
-  maintain(hint: { logBytesSinceBase: number; force?: 'checkpoint' | 'rewrite' | undefined }): Promise<MaintenanceReport>;
+  maintain(hint: {
+    logBytesSinceBase: number;
+    force?: 'checkpoint' | 'rewrite' | undefined;
+  }): Promise<MaintenanceReport>;
   /** Throws the live database away and starts again from the base; `appliedSeq` becomes `baseSeq`. */
   rebuild(): Promise<void>;
-  /** Empties the store at `seq`, durably: rows, outcomes and older bases are gone. */
-  clear(seq: Seq): Promise<void>;
   sizes(): Promise<StoreSizes>;
   /** Closes it, after a checkpoint when nothing is in doubt. */
   close(): Promise<void>;

@@ -1,0 +1,58 @@
+/** What the cluster did lately: a numbered ring of events, followed live by whoever asks. */
+import { isoTime } from '../kernel/clock.ts';
+
+/** An event as users see it: `seq` grows by one, fields in snake_case. */
+export type LoggedEvent = {
+  readonly seq: number;
+  readonly time: string;
+  readonly type: string;
+} & Readonly<Record<string, unknown>>;
+
+/** Events kept; the contract promises the last 1,000. */
+export const EVENTS_KEPT_MAX = 10_000;
+
+/** See the module. */
+export class EventLog {
+  #events: LoggedEvent[] = [];
+  #nextSeq = 1;
+  readonly #followers = new Set<(event: LoggedEvent) => void>();
+
+  /** Adds an event in the code's names. */
+  add(event: { readonly type: string }, wallMs: number): void {
+    const fields = Object.fromEntries(
+      Object.entries(event).flatMap(([name, value]) =>
+        value === undefined ? [] : [[snakeCase(name), value]],
+      ),
+    );
+    const logged: LoggedEvent = {
+      seq: this.#nextSeq,
+      time: isoTime(wallMs),
+      type: event.type,
+      ...fields,
+    };
+    this.#nextSeq += 1;
+    this.#events.push(logged);
+    if (this.#events.length > EVENTS_KEPT_MAX * 1.1)
+      this.#events = this.#events.slice(-EVENTS_KEPT_MAX);
+    for (const follower of this.#followers) follower(logged);
+  }
+
+  /** Events with a seq above `since`, oldest first; `next` is what to ask with the next time. */
+  since(since: number): { events: readonly LoggedEvent[]; next: number } {
+    const first = this.#events[0]?.seq ?? this.#nextSeq;
+    const events = this.#events.slice(Math.max(0, since + 1 - first));
+    return { events, next: this.#nextSeq - 1 };
+  }
+
+  /** Calls `follower` for each event from now on, until the returned function is called. */
+  follow(follower: (event: LoggedEvent) => void): () => void {
+    this.#followers.add(follower);
+    return () => {
+      this.#followers.delete(follower);
+    };
+  }
+}
+
+function snakeCase(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+}

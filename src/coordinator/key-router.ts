@@ -1,0 +1,257 @@
+/**
+ * Sends key operations to the copies that serve them, and repeats what may be repeated within the request's deadline:
+ * every write carries an operation id, so repeating it is safe. Hot path: one object per operation, no timers.
+ */
+import { formationProgress } from '../cluster/formation.ts';
+import {
+  placeOfKey,
+  type RoutePlace,
+  type RouteTarget,
+  type RoutingTable,
+} from '../cluster/routing.ts';
+import { findNode } from '../cluster/state-access.ts';
+import { type Clock, pause } from '../kernel/clock.ts';
+import type { Deadline } from '../kernel/deadline.ts';
+import { asToruaError, type ErrorCode, isErrorCode, ToruaError } from '../kernel/errors.ts';
+import type { Random } from '../kernel/random.ts';
+import type { KeyAnswer, KeyBatch, KeyOperation } from '../protocol/key-operation.ts';
+import type { LaneMeter } from '../transport/batch-channel.ts';
+import { createNodeChannel, type NodeChannel } from '../transport/node-channel.ts';
+import { DEFAULT_SCHEDULE, retryDelayMs } from '../transport/retry.ts';
+import type { Wire } from '../transport/wire.ts';
+import type { StateKeeper } from './state-keeper.ts';
+
+/** How long a node that gives no answer is asked again before the user is told, milliseconds: a restart fits in. */
+export const UNREACHABLE_RETRY_MS = 3_000;
+
+/** A key operation as the user meant it; the router adds where it goes. */
+export type UserOperation = Omit<KeyOperation, 'shardUid' | 'copyId' | 'term' | 'deadlineMs'>;
+
+/** An answer and who gave it. */
+export interface RoutedAnswer {
+  readonly answer: KeyAnswer;
+  readonly shardId: number;
+  readonly nodeId: string;
+}
+
+/** What the router is given. */
+export interface KeyRouterParts {
+  readonly keeper: StateKeeper;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly wire: Wire;
+  readonly meters?: { readonly read: LaneMeter; readonly write: LaneMeter } | undefined;
+  /** Told of each repetition. */
+  readonly onRetry: (operation: string) => void;
+  /** Errors: `recovering`. */
+  readonly check: () => void;
+}
+
+/** Codes after which the same operation may find its way: the route changes, the copy opens, the node comes back. */
+const REPEATABLE: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'stale_term',
+  'stale_epoch',
+  'not_primary',
+  'shard_opening',
+  'no_lease',
+  'node_unreachable',
+  'shard_not_found',
+]);
+
+/** See the module. */
+export class KeyRouter {
+  readonly #parts: KeyRouterParts;
+  readonly #channels = new Map<string, NodeChannel>();
+
+  constructor(parts: KeyRouterParts) {
+    this.#parts = parts;
+  }
+
+  /** The answer to one operation. Errors carry `shard_id` and `node_id`; a write's that may have happened, `outcome`. */
+  async execute(operation: UserOperation, deadline: Deadline): Promise<RoutedAnswer> {
+    const place = placeOfKey(this.#parts.keeper.routing, operation.key);
+    return this.withRetry(
+      { shardId: place.shardId, operation, deadline },
+      async (target, table) => {
+        const full: KeyOperation = {
+          ...operation,
+          shardUid: place.shardUid,
+          copyId: target.copyId,
+          term: target.term,
+          deadlineMs: 0,
+        };
+        const answer = await this.#channel(target.addr).submit(full, table, deadline);
+        return accepted(answer);
+      },
+    ).then(({ value, nodeId }) => ({ answer: value, shardId: place.shardId, nodeId }));
+  }
+
+  /**
+   * As `execute`, for a value that `exchange` streams to or from the node; the batch holds the one operation.
+   * `repeatable` turns false when bytes were taken that cannot be had again.
+   */
+  async stream(
+    operation: UserOperation,
+    deadline: Deadline,
+    exchange: (address: string, batch: KeyBatch) => Promise<KeyAnswer>,
+    repeatable?: () => boolean,
+  ): Promise<RoutedAnswer> {
+    const place = placeOfKey(this.#parts.keeper.routing, operation.key);
+    const { shardId, shardUid } = place;
+    const { value, nodeId } = await this.withRetry(
+      { shardId, operation, deadline, repeatable },
+      async (target, table) => {
+        const { copyId, term } = target;
+        const deadlineMs = Math.ceil(deadline.remainingMs());
+        const full: KeyOperation = { ...operation, shardUid, copyId, term, deadlineMs };
+        const { leaderEpoch, routingVersion, schemaVersion } = table;
+        const batch = { leaderEpoch, routingVersion, schemaVersion, operations: [full] };
+        return accepted(await exchange(target.addr, batch));
+      },
+    );
+    return { answer: value, shardId, nodeId };
+  }
+
+  /**
+   * Runs `attempt` against the shard's present route, again after failures that may pass, until the deadline.
+   * Contract: repeating `attempt` is safe.
+   */
+  async withRetry<T>(
+    request: {
+      shardId: number;
+      operation: { verb: string; opId: string };
+      deadline: Deadline;
+      repeatable?: (() => boolean) | undefined;
+    },
+    attempt: (target: RouteTarget, table: RoutingTable) => Promise<T>,
+  ): Promise<{ value: T; nodeId: string }> {
+    const { clock, random, keeper } = this.#parts;
+    const { shardId, deadline } = request;
+    const startedMs = clock.monotonicMs();
+    let sent = false;
+    for (let tries = 1; ; tries += 1) {
+      let nodeId = '';
+      try {
+        this.#parts.check();
+        const table = keeper.routing;
+        const target = this.#target(table, shardId);
+        nodeId = target.nodeId;
+        const value = await attempt(target, table);
+        return { value, nodeId };
+      } catch (reason) {
+        const error = asToruaError(reason);
+        sent ||= error.fields['sent'] === true;
+        const delayMs = retryDelayMs(DEFAULT_SCHEDULE, tries, random.float());
+        const spentMs = clock.monotonicMs() - startedMs;
+        const possible = mayRepeat(error, spentMs) && (request.repeatable?.() ?? true);
+        if (!possible || delayMs >= deadline.remainingMs()) {
+          throw this.#described(error, request, { shardId, nodeId, sent });
+        }
+        this.#parts.onRetry(request.operation.verb);
+        await pause(clock, delayMs);
+      }
+    }
+  }
+
+  /** Where a shard is served now. Errors: `waiting_for_assignment`, `shard_opening`, `shard_unavailable`. */
+  #target(table: RoutingTable, shardId: number): RouteTarget {
+    const { keeper } = this.#parts;
+    const place = table.places[shardId];
+    if (!place?.target) throw noTarget(place, keeper);
+    const status = findNode(keeper.state, place.target.nodeId)?.status;
+    if (status === 'unhealthy' || status === 'dead') {
+      throw new ToruaError(
+        'shard_unavailable',
+        `Shard ${shardId} lies on node ${place.target.nodeId}, which is ${status}.`,
+        {
+          retryAfterMs: 1_000,
+        },
+      );
+    }
+    return place.target;
+  }
+
+  /** Closes the channels of addresses that no node has any more. */
+  keepOnly(addresses: ReadonlySet<string>): void {
+    for (const [address, channel] of this.#channels) {
+      if (addresses.has(address)) continue;
+      this.#channels.delete(address);
+      channel.close();
+    }
+  }
+
+  /** Operations that wait in the lanes of all nodes. */
+  get queued(): number {
+    let queued = 0;
+    for (const channel of this.#channels.values()) queued += channel.queued;
+    return queued;
+  }
+
+  close(): void {
+    this.keepOnly(new Set());
+  }
+
+  #channel(address: string): NodeChannel {
+    let channel = this.#channels.get(address);
+    if (!channel) {
+      const { wire, clock, meters } = this.#parts;
+      channel = createNodeChannel({ wire, clock, address, meters });
+      this.#channels.set(address, channel);
+    }
+    return channel;
+  }
+
+  /** The error with what a user needs: which shard, which node, and whether a write may have happened. */
+  #described(
+    error: ToruaError,
+    request: { operation: { verb: string; opId: string } },
+    where: { shardId: number; nodeId: string; sent: boolean },
+  ): ToruaError {
+    const { operation } = request;
+    const isWrite = operation.opId !== '';
+    const unknown =
+      isWrite && (error.definition.status === 502 || error.definition.status === 504) && where.sent;
+    const { sent: _sent, ...fields } = error.fields;
+    return new ToruaError(error.code, error.detail, {
+      cause: error,
+      retryAfterMs: error.retryAfterMs,
+      fields: {
+        ...fields,
+        shard_id: where.shardId,
+        ...(where.nodeId === '' ? {} : { node_id: where.nodeId }),
+        ...(unknown ? { outcome: 'unknown' } : {}),
+        ...(isWrite && (error.definition.status === 502 || error.definition.status === 504)
+          ? { idempotency_key: operation.opId }
+          : {}),
+      },
+    });
+  }
+}
+
+function mayRepeat(error: ToruaError, spentMs: number): boolean {
+  if (!REPEATABLE.has(error.code)) return false;
+  return error.code !== 'node_unreachable' || spentMs < UNREACHABLE_RETRY_MS;
+}
+
+function noTarget(place: RoutePlace | undefined, keeper: StateKeeper): ToruaError {
+  const { state, founded } = keeper;
+  const { nodes, minNodes } = formationProgress(state);
+  const forming = !founded || place?.stage === 'unassigned';
+  if (place?.stage === 'initializing' || (forming && nodes >= minNodes)) {
+    const detail = `Shard ${place?.shardId} is being created.`;
+    return new ToruaError('shard_opening', detail, { retryAfterMs: 200 });
+  }
+  if (forming) {
+    const detail = `The first assignment waits for ${minNodes} nodes; ${nodes} can take shards.`;
+    const fields = { nodes, min_nodes: minNodes };
+    return new ToruaError('waiting_for_assignment', detail, { retryAfterMs: 1_000, fields });
+  }
+  return new ToruaError('shard_unavailable', `Shard ${place?.shardId} has lost its only copy.`);
+}
+
+/** The answer, unless it reports a failure: then that is thrown, so that it may be repeated. */
+function accepted(answer: KeyAnswer): KeyAnswer {
+  if (answer.code === undefined || answer.status === 404 || answer.status === 412) return answer;
+  const code = isErrorCode(answer.code) ? answer.code : 'bad_node_answer';
+  throw new ToruaError(code, answer.detail ?? `The node answered ${answer.status}.`);
+}

@@ -1,0 +1,59 @@
+/** A process's data directory: one FORMAT file that says whose it is, one lock so that only one process uses it. */
+import { type Disk, type DiskLock, readWhole, writeAtomically } from './disk.ts';
+import { ToruaError } from './errors.ts';
+import type { Random } from './random.ts';
+
+/** The newest layout this build reads and writes. */
+export const DIRECTORY_FORMAT = 1;
+
+/** Whose directory it is. */
+export type DirectoryKind = 'node' | 'coordinator';
+
+/** An open data directory. */
+export interface DataDirectory {
+  readonly path: string;
+  /** 16 hex digits, written once; tells a restarted process from another one under the same name. */
+  readonly directoryId: string;
+  readonly lock: DiskLock;
+}
+
+/**
+ * Creates or opens the directory and takes its lock.
+ * Errors: `directory_locked`, `directory_too_new`, `directory_foreign` (other files, or the other kind of process).
+ */
+export async function openDataDirectory(
+  parts: { disk: Disk; random: Random },
+  path: string,
+  kind: DirectoryKind,
+): Promise<DataDirectory> {
+  const { disk, random } = parts;
+  await disk.makeDirectory(path);
+  const names = (await disk.list(path)).filter((name) => name !== 'LOCK' && !name.endsWith('.tmp'));
+  const bytes = await readWhole(disk, `${path}/FORMAT`);
+  if (!bytes && names.length > 0) {
+    throw new ToruaError('directory_foreign', `DATA_DIR ${path} holds ${names[0]} but no FORMAT file.`);
+  }
+  const lock = await disk.lock(`${path}/LOCK`);
+  try {
+    const directoryId = bytes ? checkFormat(bytes, path, kind) : random.hex(8);
+    if (!bytes) {
+      const format = { format: DIRECTORY_FORMAT, kind, directory_id: directoryId };
+      await writeAtomically(disk, path, 'FORMAT', Buffer.from(`${JSON.stringify(format)}\n`));
+    }
+    return { path, directoryId, lock };
+  } catch (reason) {
+    await lock.release();
+    throw reason;
+  }
+}
+
+function checkFormat(bytes: Buffer, path: string, kind: DirectoryKind): string {
+  const found = JSON.parse(bytes.toString('utf8')) as { format: number; kind: string; directory_id: string };
+  if (found.format > DIRECTORY_FORMAT) {
+    throw new ToruaError('directory_too_new', `DATA_DIR ${path} has format ${found.format}; this version reads up to ${DIRECTORY_FORMAT}.`);
+  }
+  if (found.kind !== kind) {
+    throw new ToruaError('directory_foreign', `DATA_DIR ${path} belongs to a ${found.kind}, not to a ${kind}.`);
+  }
+  return found.directory_id;
+}

@@ -1,0 +1,268 @@
+/**
+ * The copies a node holds, brought in line with the cluster state: creates those assigned and never confirmed, opens
+ * those on disk, takes over terms, drops those the state no longer knows. Never re-creates a confirmed one.
+ */
+import type { Disk } from '../kernel/disk.ts';
+import { asToruaError } from '../kernel/errors.ts';
+import {
+  copyId as asCopyId,
+  seq as asSeq,
+  term as asTerm,
+  type CopyId,
+  type ShardUid,
+} from '../kernel/ids.ts';
+import type { Logger } from '../kernel/logger.ts';
+import { type LogRecord, RECORD_KIND } from '../log/log-record.ts';
+import type { ClusterState } from '../protocol/cluster-state.ts';
+import type { HeldCopy } from '../protocol/messages.ts';
+import { closeGap } from '../shard/accept-damage.ts';
+import type { CopyParts } from '../shard/copy-core.ts';
+import { createCopy, readManifest } from '../shard/manifest.ts';
+import { openCopy, type ShardCopy } from '../shard/shard-copy.ts';
+
+/** One copy on this node's disk. */
+export interface HeldSlot {
+  readonly copyId: CopyId;
+  readonly shardUid: ShardUid;
+  readonly fence: number;
+  state: 'opening' | 'open' | 'in_doubt';
+  copy: ShardCopy | undefined;
+  /** Why it is in doubt. */
+  reason: string | undefined;
+}
+
+/** What the set is given. */
+export interface CopySetParts {
+  readonly nodeId: string;
+  readonly directory: string;
+  readonly disk: Disk;
+  readonly logger: Logger;
+  readonly copyParts: CopyParts;
+}
+
+/** A copy's place in the cluster as the newest state says. */
+export interface Assignment {
+  readonly shardId: number;
+  readonly shardUid: ShardUid;
+  readonly copyId: CopyId;
+  readonly term: number;
+  readonly isPrimary: boolean;
+  readonly mayCreate: boolean;
+}
+
+/** See the module. */
+export class CopySet {
+  readonly #parts: CopySetParts;
+  readonly #slots = new Map<CopyId, HeldSlot>();
+  #assignments = new Map<ShardUid, Assignment>();
+  #turn: Promise<void> = Promise.resolve();
+  #closing = false;
+
+  constructor(parts: CopySetParts) {
+    this.#parts = parts;
+  }
+
+  /** Finds what is on disk; nothing is opened yet. Removes what a crash left half created or half dropped. */
+  async discover(): Promise<void> {
+    const { disk, directory, copyParts } = this.#parts;
+    await disk.makeDirectory(directory);
+    for (const name of await disk.list(directory)) {
+      const manifest = await readManifest(disk, `${directory}/${name}`);
+      if (!manifest) {
+        await disk.remove(`${directory}/${name}`);
+        continue;
+      }
+      const inDoubt = copyParts.log.position(manifest.copy_id)?.inDoubt === true;
+      this.#slots.set(manifest.copy_id, {
+        copyId: manifest.copy_id,
+        shardUid: manifest.shard_uid,
+        fence: manifest.fence,
+        state: inDoubt ? 'in_doubt' : 'opening',
+        copy: undefined,
+        reason: inDoubt ? 'The log has a hole.' : undefined,
+      });
+    }
+  }
+
+  /** Brings the copies in line with `state`; one state after another, each to its end. */
+  reconcile(state: ClusterState): Promise<void> {
+    const next = this.#turn.then(() => (this.#closing ? undefined : this.#reconcile(state)));
+    this.#turn = next.catch(() => {});
+    return next;
+  }
+
+  /** Copies by their shard's identity; undefined when this node does not hold the shard or has not opened it. */
+  byShard(shardUid: ShardUid): ShardCopy | undefined {
+    const assignment = this.#assignments.get(shardUid);
+    return assignment && this.#slots.get(assignment.copyId)?.copy;
+  }
+
+  /** What the newest state says about a shard on this node. */
+  assignment(shardUid: ShardUid): Assignment | undefined {
+    return this.#assignments.get(shardUid);
+  }
+
+  /** What the newest state says about the shard with this number on this node. */
+  assignmentByNumber(shardId: number): Assignment | undefined {
+    for (const assignment of this.#assignments.values())
+      if (assignment.shardId === shardId) return assignment;
+    return undefined;
+  }
+
+  get assignments(): Assignment[] {
+    return [...this.#assignments.values()].sort((left, right) => left.shardId - right.shardId);
+  }
+
+  slot(copyId: CopyId): HeldSlot | undefined {
+    return this.#slots.get(copyId);
+  }
+
+  /** Every open copy. */
+  get open(): ShardCopy[] {
+    return [...this.#slots.values()].flatMap((slot) => (slot.copy ? [slot.copy] : []));
+  }
+
+  /** Whether every assigned copy is open and serves its term. */
+  get ready(): boolean {
+    return [...this.#assignments.values()].every((assignment) => {
+      const copy = this.#slots.get(assignment.copyId)?.copy;
+      return copy !== undefined && (!assignment.isPrimary || copy.term === assignment.term);
+    });
+  }
+
+  /** An operator accepts what base and log of a damaged copy still give: it is opened like any other. */
+  async acceptDamage(copyId: CopyId): Promise<void> {
+    const slot = this.#slots.get(copyId);
+    if (slot?.state !== 'in_doubt') return;
+    await closeGap(this.#parts.copyParts.log, copyId);
+    slot.state = 'opening';
+    slot.reason = undefined;
+    const assignment = [...this.#assignments.values()].find((other) => other.copyId === copyId);
+    if (assignment) await this.#bringUp(assignment);
+  }
+
+  /** What is really here, for registration and heartbeats. */
+  held(): HeldCopy[] {
+    return [...this.#slots.values()].map((slot) => {
+      const position = this.#parts.copyParts.log.position(slot.copyId);
+      const { copy } = slot;
+      return {
+        copyId: slot.copyId,
+        shardUid: slot.shardUid,
+        term: copy?.term ?? position?.lastTerm ?? 0,
+        lastSeq: copy?.lastSeq ?? position?.lastSeq ?? 0,
+        fence: copy?.fence ?? slot.fence,
+        state: slot.state,
+        ...(copy ? { empty: copy.empty, ...copy.storedTotals } : {}),
+      };
+    });
+  }
+
+  /** Applies what is left, checkpoints and closes every copy. */
+  async close(): Promise<void> {
+    this.#closing = true;
+    await this.#turn;
+    await Promise.all(this.open.map((copy) => copy.close()));
+  }
+
+  async #reconcile(state: ClusterState): Promise<void> {
+    const assignments = assignmentsOf(state, this.#parts.nodeId);
+    for (const slot of [...this.#slots.values()]) {
+      const wanted = assignments.some((assignment) => assignment.copyId === slot.copyId);
+      if (!wanted) await this.#drop(slot);
+    }
+    this.#assignments = new Map(assignments.map((assignment) => [assignment.shardUid, assignment]));
+    await Promise.all(assignments.map((assignment) => this.#bringUp(assignment)));
+  }
+
+  async #bringUp(assignment: Assignment): Promise<void> {
+    const { logger } = this.#parts;
+    try {
+      const slot = this.#slots.get(assignment.copyId) ?? (await this.#create(assignment));
+      if (!slot || slot.state === 'in_doubt') return;
+      slot.copy ??= await openCopy(this.#parts.copyParts, this.#pathOf(slot.copyId));
+      slot.state = 'open';
+      // A copy serves only after the leader has recorded that it exists: before that, losing it would go unnoticed.
+      if (assignment.isPrimary && !assignment.mayCreate && assignment.term > slot.copy.fence) {
+        await slot.copy.assume(asTerm(assignment.term));
+      }
+    } catch (reason) {
+      const error = asToruaError(reason);
+      const slot = this.#slots.get(assignment.copyId);
+      if (slot) slot.reason = error.detail;
+      if (slot && error.code === 'shard_in_doubt') slot.state = 'in_doubt';
+      logger.error(
+        { err: reason, copyId: assignment.copyId, shardId: assignment.shardId },
+        'a copy cannot be opened',
+      );
+    }
+  }
+
+  /** Creates an assigned copy, unless the state says that it existed: then it is lost, and the leader is told so. */
+  async #create(assignment: Assignment): Promise<HeldSlot | undefined> {
+    const { disk, logger } = this.#parts;
+    const { copyId, shardUid } = assignment;
+    if (!assignment.mayCreate) {
+      logger.error({ copyId, shardId: assignment.shardId }, 'an assigned copy is not on this disk');
+      return undefined;
+    }
+    await createCopy(disk, this.#pathOf(copyId), { copyId, shardUid });
+    const slot: HeldSlot = {
+      copyId,
+      shardUid,
+      fence: 0,
+      state: 'opening',
+      copy: undefined,
+      reason: undefined,
+    };
+    this.#slots.set(copyId, slot);
+    return slot;
+  }
+
+  async #drop(slot: HeldSlot): Promise<void> {
+    const { copyParts, disk, directory } = this.#parts;
+    await slot.copy?.close();
+    const position = copyParts.log.position(slot.copyId);
+    if (position) await copyParts.log.append([dropRecord(slot, position)]);
+    await disk.remove(this.#pathOf(slot.copyId));
+    await disk.syncDirectory(directory);
+    this.#slots.delete(slot.copyId);
+  }
+
+  #pathOf(copyId: CopyId): string {
+    return `${this.#parts.directory}/${copyId}`;
+  }
+}
+
+/** What the state assigns to one node. Shape: ascending shard number. */
+export function assignmentsOf(state: ClusterState, nodeId: string): Assignment[] {
+  return state.databases.flatMap((database) =>
+    database.shards.flatMap((shard, shardId) =>
+      shard.copies
+        .filter((copy) => copy.nodeId === nodeId && copy.state !== 'lost')
+        .map((copy) => ({
+          shardId,
+          shardUid: shard.shardUid as ShardUid,
+          copyId: asCopyId(copy.copyId),
+          term: shard.term,
+          isPrimary: shard.primary === copy.copyId,
+          mayCreate: copy.state === 'initializing',
+        })),
+    ),
+  );
+}
+
+function dropRecord(slot: HeldSlot, position: { lastSeq: number; lastTerm: number }): LogRecord {
+  return {
+    kind: RECORD_KIND.drop,
+    shardUid: slot.shardUid,
+    copyId: slot.copyId,
+    term: asTerm(position.lastTerm),
+    seq: asSeq(position.lastSeq + 1),
+    schemaVersion: 0,
+    opId: '',
+    callerOpId: false,
+    hybridMs: 0,
+    payload: Buffer.alloc(0),
+  };
+}

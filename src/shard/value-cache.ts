@@ -1,0 +1,88 @@
+/**
+ * Values read or written lately, over all copies of a process, bounded by bytes. Eviction is the clock algorithm: the
+ * oldest entry goes unless it was read since the hand passed it; a read costs one flag, not a reordering.
+ */
+import type { CopyId } from '../kernel/ids.ts';
+import type { StoredValue } from './store.ts';
+
+/** Fixed cost of an entry beside its bytes: map slot, strings' headers, objects. */
+const ENTRY_OVERHEAD_BYTES = 300;
+/** A value above this share of the cache is not kept: one of them must not push out everything else. */
+const SHARE_MAX = 1 / 16;
+
+interface CacheEntry {
+  readonly stored: StoredValue;
+  readonly bytes: number;
+  used: boolean;
+}
+
+/** See the module. A cache of 0 bytes keeps nothing (`VALUE_CACHE=off`). */
+export class ValueCache {
+  readonly bytesMax: number;
+  readonly #copies = new Map<CopyId, Map<string, CacheEntry>>();
+  #bytes = 0;
+
+  constructor(bytesMax: number) {
+    this.bytesMax = bytesMax;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  get(copy: CopyId, key: string): StoredValue | undefined {
+    const entry = this.#copies.get(copy)?.get(key);
+    if (entry) entry.used = true;
+    return entry?.stored;
+  }
+
+  /** Keeps the value in place of the older one of this key. Contract: it is the newest applied one. */
+  set(copy: CopyId, key: string, stored: StoredValue): void {
+    this.delete(copy, key);
+    const bytes = key.length * 2 + (stored.value?.length ?? 0) + ENTRY_OVERHEAD_BYTES;
+    if (bytes > this.bytesMax * SHARE_MAX) return;
+    let entries = this.#copies.get(copy);
+    if (!entries) {
+      entries = new Map();
+      this.#copies.set(copy, entries);
+    }
+    entries.set(key, { stored, bytes, used: false });
+    this.#bytes += bytes;
+    while (this.#bytes > this.bytesMax) this.#evictFrom(entries);
+  }
+
+  delete(copy: CopyId, key: string): void {
+    const entries = this.#copies.get(copy);
+    const entry = entries?.get(key);
+    if (!entry) return;
+    entries?.delete(key);
+    this.#bytes -= entry.bytes;
+  }
+
+  /** Forgets all of a copy. */
+  drop(copy: CopyId): void {
+    for (const entry of this.#copies.get(copy)?.values() ?? []) this.#bytes -= entry.bytes;
+    this.#copies.delete(copy);
+  }
+
+  /** The copy that grows pays; when it has nothing old, the others do. */
+  #evictFrom(preferred: Map<string, CacheEntry>): void {
+    const entries = preferred.size > 1 ? preferred : (largest(this.#copies.values()) ?? preferred);
+    for (const [key, entry] of entries) {
+      entries.delete(key);
+      if (entry.used) {
+        entry.used = false;
+        entries.set(key, entry);
+        continue;
+      }
+      this.#bytes -= entry.bytes;
+      return;
+    }
+  }
+}
+
+function largest(maps: Iterable<Map<string, CacheEntry>>): Map<string, CacheEntry> | undefined {
+  let best: Map<string, CacheEntry> | undefined;
+  for (const map of maps) if (!best || map.size > best.size) best = map;
+  return best;
+}
