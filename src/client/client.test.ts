@@ -178,16 +178,18 @@ test('large values pass as streams in both directions, and a maker of streams is
 });
 
 test('a stream that was begun is not sent again', async () => {
-  server.put('/data/*', (_request, reply) =>
-    reply
+  let asked = 0;
+  server.put('/data/*', (_request, reply) => {
+    asked += 1;
+    return reply
       .code(502)
       .header('content-type', 'application/problem+json')
-      .send(JSON.stringify(problem('node_unreachable', 502, true))),
-  );
-  await start();
-  await expect(client.put('k', Readable.from([Buffer.from('a')]))).rejects.toMatchObject({
-    code: 'node_unreachable',
+      .send(JSON.stringify(problem('node_unreachable', 502, true)));
   });
+  await start();
+  const put = client.put('k', Readable.from([Buffer.from('a')]), { timeoutMs: 300 });
+  await expect(put).rejects.toMatchObject({ code: 'node_unreachable' });
+  expect(asked).toBe(1);
 });
 
 test('a list goes on page after page until there is no cursor', async () => {

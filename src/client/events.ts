@@ -51,8 +51,8 @@ export async function* followEvents(
   while (!signal?.aborted) {
     try {
       for await (const event of openStream(requester, since, signal)) {
-        
-        
+        if (event.seq <= since) continue;
+        since = event.seq;
         yield event;
       }
     } catch (error) {

@@ -46,6 +46,7 @@ interface PendingLine {
 /** The answer's lines. Contract: `body` is the unpacked request. */
 export async function* bulkAnswers(parts: BulkParts, body: Readable): AsyncGenerator<string> {
   const window: PendingLine[] = [];
+  const turns: KeyTurns = new Map();
   let bytes = 0;
   let number = 0;
   const oldest = async (): Promise<string> => {
@@ -62,9 +63,13 @@ export async function* bulkAnswers(parts: BulkParts, body: Readable): AsyncGener
     }
     number += 1;
     const size = 'text' in event ? event.text.length : 0;
-    while (window.length >= BULK_WINDOW_LINES || (window.length > 0 && bytes + size > BULK_WINDOW_BYTES)) yield await oldest();
+    while (
+      window.length >= BULK_WINDOW_LINES ||
+      (window.length > 0 && bytes + size > BULK_WINDOW_BYTES)
+    )
+      yield await oldest();
     bytes += size;
-    window.push({ bytes: size, answer: answerLine(parts, event, number) });
+    window.push({ bytes: size, answer: answerLine(parts, event, { number, turns }) });
   }
   while (window.length > 0) yield await oldest();
 }
@@ -98,24 +103,56 @@ async function* linesOf(parts: BulkParts, body: Readable): AsyncGenerator<LineEv
   else if (text.length > 0 && !isBlank(text)) yield { text };
 }
 
-const isBlank = (text: Buffer): boolean => text.every((byte) => byte === 0x20 || byte === 0x0d || byte === 0x09);
+const isBlank = (text: Buffer): boolean =>
+  text.every((byte) => byte === 0x20 || byte === 0x0d || byte === 0x09);
 
-async function answerLine(parts: BulkParts, line: Exclude<LineEvent, 'idle'>, number: number): PendingLine['answer'] {
+/** The last line under way of each key: lines of one key run one after another, as they stand in the request. */
+type KeyTurns = Map<string, Promise<unknown>>;
+
+async function answerLine(
+  parts: BulkParts,
+  line: Exclude<LineEvent, 'idle'>,
+  place: { readonly number: number; readonly turns: KeyTurns },
+): PendingLine['answer'] {
+  const { number, turns } = place;
   let key: string | undefined;
   try {
-    if ('tooLong' in line) throw new ToruaError('value_too_large', `Line ${number} is longer than ${parts.lineBytesMax} bytes.`);
+    if ('tooLong' in line)
+      throw new ToruaError(
+        'value_too_large',
+        `Line ${number} is longer than ${parts.lineBytesMax} bytes.`,
+      );
     const parsed = parseLine(line.text, number);
     key = parsed.key;
-    const operation = operationOf(parts, parsed, number);
-    const deadline = deadlineIn(parts.clock, parts.lineTimeoutMs);
-    if (parsed.op === 'put') return { answer: await putLine(parts, operation, parsed, deadline) };
-    const { answer } = await parts.keys.execute(operation, deadline);
-    const isLarge = parsed.op === 'get' && answer.status === 200 && answer.value === undefined;
-    if (!isLarge) return { answer: lineAnswer(parsed.key, answer) };
-    return { answer: { status: 200 }, finish: () => fetchLarge(parts, operation) };
+    const before = turns.get(parsed.key) ?? Promise.resolve();
+    const turn = before.then(() => runLine(parts, parsed, number));
+    // A large value is read only when its line is written; until then the key's next line waits.
+    let release = (): void => {};
+    const written = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    const settled = turn
+      .then(({ finish }) => (finish ? written : undefined))
+      .catch(() => {})
+      .then(() => {
+        if (turns.get(parsed.key) === settled) turns.delete(parsed.key);
+      });
+    turns.set(parsed.key, settled);
+    const { answer, finish } = await turn;
+    return finish ? { answer, finish: () => finish().finally(release) } : { answer };
   } catch (reason) {
     return { answer: failedLine(key, reason) };
   }
+}
+
+async function runLine(parts: BulkParts, line: BulkLine, number: number): PendingLine['answer'] {
+  const operation = operationOf(parts, line, number);
+  const deadline = deadlineIn(parts.clock, parts.lineTimeoutMs);
+  if (line.op === 'put') return { answer: await putLine(parts, operation, line, deadline) };
+  const { answer } = await parts.keys.execute(operation, deadline);
+  const isLarge = line.op === 'get' && answer.status === 200 && answer.value === undefined;
+  if (!isLarge) return { answer: lineAnswer(line.key, answer) };
+  return { answer: { status: 200 }, finish: () => fetchLarge(parts, operation) };
 }
 
 function parseLine(text: Buffer, number: number) {
@@ -130,7 +167,10 @@ function parseLine(text: Buffer, number: number) {
   if (parsed.success) return { ...parsed.data, key: checkedKey(parsed.data.key) };
   const issue = parsed.error.issues[0];
   const code = issue?.code === 'unrecognized_keys' ? 'unknown_field' : 'invalid_request';
-  throw new ToruaError(code, `Line ${number}: ${[...(issue?.path ?? []), issue?.message].join(' ')}.`);
+  throw new ToruaError(
+    code,
+    `Line ${number}: ${[...(issue?.path ?? []), issue?.message].join(' ')}.`,
+  );
 }
 
 type BulkLine = ReturnType<typeof parseLine>;
@@ -148,18 +188,34 @@ function operationOf(parts: BulkParts, line: BulkLine, number: number): UserOper
   };
 }
 
-async function putLine(parts: BulkParts, operation: UserOperation, line: BulkLine & { op: 'put' }, deadline: Deadline): Promise<LineAnswer> {
+async function putLine(
+  parts: BulkParts,
+  operation: UserOperation,
+  line: BulkLine & { op: 'put' },
+  deadline: Deadline,
+): Promise<LineAnswer> {
   if ((line.value === undefined) === (line.value_base64 === undefined)) {
     throw new ToruaError('invalid_request', 'A put has either value or value_base64.');
   }
-  const value = line.value === undefined ? Buffer.from(line.value_base64 ?? '', 'base64') : Buffer.from(line.value, 'utf8');
-  if (value.length > parts.valueBytesMax) throw new ToruaError('value_too_large', `The value has ${value.length} bytes; at most ${parts.valueBytesMax} are allowed.`);
+  const value =
+    line.value === undefined
+      ? Buffer.from(line.value_base64 ?? '', 'base64')
+      : Buffer.from(line.value, 'utf8');
+  if (value.length > parts.valueBytesMax)
+    throw new ToruaError(
+      'value_too_large',
+      `The value has ${value.length} bytes; at most ${parts.valueBytesMax} are allowed.`,
+    );
   const put = { ...operation, contentType: line.content_type ?? 'application/octet-stream' };
   if (value.length <= INLINE_VALUE_BYTES_MAX) {
     return lineAnswer(line.key, (await parts.keys.execute({ ...put, value }, deadline)).answer);
   }
   const { answer } = await parts.keys.stream(put, deadline, (address, batch) =>
-    parts.streams.put({ address, batch, idleMs: parts.lineTimeoutMs }, Readable.from([value]), value.length),
+    parts.streams.put(
+      { address, batch, idleMs: parts.lineTimeoutMs },
+      Readable.from([value]),
+      value.length,
+    ),
   );
   return lineAnswer(line.key, answer);
 }
@@ -167,11 +223,15 @@ async function putLine(parts: BulkParts, operation: UserOperation, line: BulkLin
 async function fetchLarge(parts: BulkParts, operation: UserOperation): Promise<LineAnswer> {
   try {
     let body: Readable | undefined;
-    const { answer } = await parts.keys.stream(operation, deadlineIn(parts.clock, parts.lineTimeoutMs), async (address, batch) => {
-      const got = await parts.streams.get({ address, batch, idleMs: parts.lineTimeoutMs });
-      body = got.body;
-      return got.answer;
-    });
+    const { answer } = await parts.keys.stream(
+      operation,
+      deadlineIn(parts.clock, parts.lineTimeoutMs),
+      async (address, batch) => {
+        const got = await parts.streams.get({ address, batch, idleMs: parts.lineTimeoutMs });
+        body = got.body;
+        return got.answer;
+      },
+    );
     const pieces: Buffer[] = [];
     if (body) for await (const piece of body as AsyncIterable<Buffer>) pieces.push(piece);
     return lineAnswer(operation.key, { ...answer, value: Buffer.concat(pieces) });
@@ -182,7 +242,12 @@ async function fetchLarge(parts: BulkParts, operation: UserOperation): Promise<L
 
 function lineAnswer(key: string, answer: KeyAnswer): LineAnswer {
   const { status, etag, contentType, value, code, detail } = answer;
-  const shown = value === undefined ? {} : isUtf8(value) ? { value: value.toString('utf8') } : { value_base64: value.toString('base64') };
+  const shown =
+    value === undefined
+      ? {}
+      : isUtf8(value)
+        ? { value: value.toString('utf8') }
+        : { value_base64: value.toString('base64') };
   return {
     key,
     status,

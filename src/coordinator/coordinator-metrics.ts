@@ -6,7 +6,11 @@ import type { Peers } from '../transport/peers.ts';
 import type { CoordinatorRuntime } from './coordinator-runtime.ts';
 
 /** Binds the gauges. */
-export function bindCoordinatorMetrics(runtime: CoordinatorRuntime, metrics: Metrics, peers: Peers): void {
+export function bindCoordinatorMetrics(
+  runtime: CoordinatorRuntime,
+  metrics: Metrics,
+  peers: Peers,
+): void {
   metrics.beforeScrape(() => {
     const { state } = runtime.keeper;
     metrics.gauge('torua_cluster_state_version', {}).set(state.version);
@@ -21,7 +25,10 @@ export function bindCoordinatorMetrics(runtime: CoordinatorRuntime, metrics: Met
     );
     metrics.replaceGauge(
       'torua_shard_distribution',
-      state.nodes.map((node) => ({ labels: { node_id: node.id }, value: shardsOfNode(state, node.id).length })),
+      state.nodes.map((node) => ({
+        labels: { node_id: node.id },
+        value: shardsOfNode(state, node.id).length,
+      })),
     );
   });
 }

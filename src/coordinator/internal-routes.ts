@@ -16,15 +16,30 @@ export function coordinatorInternalRoutes(runtime: CoordinatorRuntime): Internal
   const { registry } = runtime;
   return [
     jsonRoute(
-      { method: 'POST', path: INTERNAL_PATHS.register, request: registerRequestSchema, answer: registerAnswerSchema },
+      {
+        method: 'POST',
+        path: INTERNAL_PATHS.register,
+        request: registerRequestSchema,
+        answer: registerAnswerSchema,
+      },
       (request) => registry.register(request),
     ),
     jsonRoute(
-      { method: 'POST', path: INTERNAL_PATHS.heartbeat, request: heartbeatRequestSchema, answer: heartbeatAnswerSchema },
+      {
+        method: 'POST',
+        path: INTERNAL_PATHS.heartbeat,
+        request: heartbeatRequestSchema,
+        answer: heartbeatAnswerSchema,
+      },
       (request) => registry.heartbeat(request),
     ),
     jsonRoute(
-      { method: 'POST', path: INTERNAL_PATHS.leaving, request: leavingRequestSchema, answer: leavingAnswerSchema },
+      {
+        method: 'POST',
+        path: INTERNAL_PATHS.leaving,
+        request: leavingRequestSchema,
+        answer: leavingAnswerSchema,
+      },
       async (request) => ({ state: await registry.leaving(request) }),
     ),
   ];

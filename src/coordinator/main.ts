@@ -3,6 +3,7 @@ import { createApp } from '../http/app.ts';
 import { mountInternal } from '../http/internal-routes.ts';
 import { listen } from '../http/listen.ts';
 import { installShutdown } from '../http/shutdown.ts';
+import { trafficMeter } from '../http/traffic-meter.ts';
 import { systemClock } from '../kernel/clock.ts';
 import { asToruaError, type ToruaError } from '../kernel/errors.ts';
 import { createLogger, type Logger } from '../kernel/logger.ts';
@@ -31,7 +32,8 @@ import { shardRoutes } from './routes/shard-routes.ts';
 const EXIT_STORAGE_FAILED = 74;
 /** Bad configuration, a taken port, a locked directory: starting again would not help. */
 const EXIT_CONFIG = 78;
-const SHUTDOWN_MS_MAX = 10_000;
+/** Whatever is still open then is given up: a stopping process is gone within 10 s. */
+const SHUTDOWN_MS_MAX = 8_000;
 
 async function main(config: CoordinatorConfig): Promise<void> {
   const logger = createLogger({ level: config.logLevel, name: config.id, isTty: config.isTty });
@@ -72,26 +74,45 @@ async function main(config: CoordinatorConfig): Promise<void> {
     bulkLineBytesMax: config.bulkLineBytesMax,
     allowReset: config.allowReset,
     url: () => reached.url,
-    warnings: () => (reached.isOpen ? ['The coordinator listens beyond this machine without authentication.'] : []),
+    warnings: () =>
+      reached.isOpen ? ['The coordinator listens beyond this machine without authentication.'] : [],
   });
   bindCoordinatorMetrics(runtime, metrics, peers);
   const print = (line: string): boolean => process.stdout.write(`${line}\n`);
-  const listening = await listen(app, { address: config.listen, variable: 'COORDINATOR_ADDR', print });
+  const listening = await listen(app, {
+    address: config.listen,
+    variable: 'COORDINATOR_ADDR',
+    print,
+  });
   reached.url = config.url ?? listening.url;
   reached.isOpen = listening.reachable;
-  if (reached.isOpen) logger.warn({ address: config.listen }, 'listening beyond this machine without authentication');
+  if (reached.isOpen)
+    logger.warn({ address: config.listen }, 'listening beyond this machine without authentication');
   runtime.start();
 }
 
-function openRuntime(config: CoordinatorConfig, parts: { logger: Logger; metrics: Metrics; peers: Peers }): Promise<CoordinatorRuntime> {
+function openRuntime(
+  config: CoordinatorConfig,
+  parts: { logger: Logger; metrics: Metrics; peers: Peers },
+): Promise<CoordinatorRuntime> {
   const { logger, metrics, peers } = parts;
   return CoordinatorRuntime.open(
-    { coordinatorId: config.id, directory: config.directory, version: config.version, founding: config.founding },
+    {
+      coordinatorId: config.id,
+      directory: config.directory,
+      version: config.version,
+      founding: config.founding,
+    },
     {
       clock: systemClock,
       random: systemRandom,
       disk: nodeDisk(),
-      wire: createUndiciWire({ clock: systemClock, peers, token: config.clusterToken }),
+      wire: createUndiciWire({
+        clock: systemClock,
+        peers,
+        token: config.clusterToken,
+        onTraffic: trafficMeter(metrics),
+      }),
       logger,
       metrics,
       onFatal: (reason) => {
@@ -105,7 +126,15 @@ function openRuntime(config: CoordinatorConfig, parts: { logger: Logger; metrics
 /** The table of contents of the users' surface. */
 function mountRoutes(context: CoordinatorApp): void {
   const mounts: readonly ((context: CoordinatorApp) => void)[] = [
-    dataRoutes, rangeRoutes, bulkRoutes, nodeRoutes, shardRoutes, clusterRoutes, eventRoutes, catRoutes, notBuiltRoutes,
+    dataRoutes,
+    rangeRoutes,
+    bulkRoutes,
+    nodeRoutes,
+    shardRoutes,
+    clusterRoutes,
+    eventRoutes,
+    catRoutes,
+    notBuiltRoutes,
   ];
   for (const mount of mounts) mount(context);
 }
@@ -124,7 +153,12 @@ function healthOf(runtime: CoordinatorRuntime) {
   const { replicationFactor } = runtime.keeper.state.config;
   const unavailable = summary.unavailableShards;
   return {
-    cluster: { nodes: summary.totalNodes, shards: summary.totalShards, replicas: replicationFactor, state: summary.colour },
+    cluster: {
+      nodes: summary.totalNodes,
+      shards: summary.totalShards,
+      replicas: replicationFactor,
+      state: summary.colour,
+    },
     reasons: unavailable.length > 0 ? [`Shards ${unavailable.join(', ')} have no live copy.`] : [],
   };
 }

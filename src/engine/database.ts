@@ -36,8 +36,8 @@ export interface ExportedTable {
   readonly query: string;
 }
 
-/** Smallest pool the engine is opened with; below it even an empty database fails. */
-export const POOL_BYTES_MIN = 64 * 2 ** 20;
+/** Smallest pool the engine is opened with: at 64 MiB loading nine rows from a file fails, at 128 MiB it works. */
+export const POOL_BYTES_MIN = 128 * 2 ** 20;
 /** Reads that may wait per class. A key read takes a tenth of a millisecond, a graph read up to its timeout. */
 const WAITING_MAX = { short: 10_000, long: 64 } as const;
 const SHORT_READERS = 2;

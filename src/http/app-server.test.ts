@@ -186,6 +186,17 @@ test('a client that disconnects in the middle of a streamed body fails the strea
   expect(failures).toMatchObject([{ code: 'invalid_request' }]);
 });
 
+test('a client that disconnects in the middle of a packed body fails the stream', async () => {
+  const { port, failures } = await start();
+  const head =
+    'PUT /stream HTTP/1.1\r\nhost: x\r\ncontent-encoding: gzip\r\ncontent-length: 1000\r\n\r\n';
+  const socket = connect(port, '127.0.0.1');
+  socket.write(head);
+  socket.write(gzipSync('abc').subarray(0, 15), () => socket.destroy());
+  await eventually(() => failures.length > 0);
+  expect(failures).toMatchObject([{ code: 'invalid_request' }]);
+});
+
 test('a client that takes nothing of a long answer is given up', async () => {
   const { port } = await start({ idleMs: 80 });
   const socket = connect(port, '127.0.0.1').on('error', () => {});
@@ -249,6 +260,16 @@ test.each(['/either', '/stream'])(
     });
   },
 );
+
+test('a streamed body that is not gzip is invalid_encoding, to its route and to the client', async () => {
+  const { url, failures } = await start();
+  const answer = await put(`${url}/stream`, Buffer.from('plain'), { 'content-encoding': 'gzip' });
+  expect([answer.status, ((await answer.json()) as { code: string }).code]).toEqual([
+    400,
+    'invalid_encoding',
+  ]);
+  expect(failures).toMatchObject([{ code: 'invalid_encoding' }]);
+});
 
 test('a body that its route ignores does not stand in the way of the answer', async () => {
   const { url } = await start();

@@ -227,9 +227,6 @@ function handOut(
   source.on('error', (cause) =>
     counted.destroy(source === payload ? hungUp(cause) : unreadable(cause)),
   );
-  payload.on('close', () => {
-    if (!payload.readableEnded) counted.destroy(hungUp(undefined));
-  });
   counted.on('close', () => {
     plan.watch.remove(subject);
     // What the handler did not want is dropped, so that the client gets to read the answer.

@@ -3,13 +3,32 @@ import { z } from 'zod';
 import { ToruaError } from './errors.ts';
 import { nearest } from './suggest.ts';
 
-const DURATION_UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
+const DURATION_UNITS: Readonly<Record<string, number>> = {
+  ms: 1,
+  s: 1_000,
+  m: 60_000,
+  h: 3_600_000,
+};
 const SIZE_UNITS: Readonly<Record<string, number>> = {
-  '': 1, B: 1, KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30, KB: 1e3, MB: 1e6, GB: 1e9,
+  '': 1,
+  B: 1,
+  KiB: 2 ** 10,
+  MiB: 2 ** 20,
+  GiB: 2 ** 30,
+  KB: 1e3,
+  MB: 1e6,
+  GB: 1e9,
 };
 
 /** Names that some tool of Torua's reads; every process accepts and ignores them. Source: REST contract, section 8. */
-const TOOL_VARIABLES = ['TORUA_URL', 'TORUA_TOKEN', 'TORUA_HARNESS', 'TORUA_SEED', 'TORUA_PORT', 'TORUA_DATA_SETS'];
+const TOOL_VARIABLES = [
+  'TORUA_URL',
+  'TORUA_TOKEN',
+  'TORUA_HARNESS',
+  'TORUA_SEED',
+  'TORUA_PORT',
+  'TORUA_DATA_SETS',
+];
 
 /** Milliseconds of `"500ms"`, `"2s"`, `"1m"`, `"1h"`; undefined when it is none of these. */
 export function parseDuration(text: string): number | undefined {
@@ -20,8 +39,13 @@ export function parseDuration(text: string): number | undefined {
 
 /** `"500ms"`, `"2s"`, `"1m"`, `"1h"`: the largest unit that gives a whole number. */
 export function formatDuration(milliseconds: number): string {
-  for (const [unit, factor] of [['h', 3_600_000], ['m', 60_000], ['s', 1_000]] as const) {
-    if (milliseconds >= factor && milliseconds % factor === 0) return `${milliseconds / factor}${unit}`;
+  for (const [unit, factor] of [
+    ['h', 3_600_000],
+    ['m', 60_000],
+    ['s', 1_000],
+  ] as const) {
+    if (milliseconds >= factor && milliseconds % factor === 0)
+      return `${milliseconds / factor}${unit}`;
   }
   return `${milliseconds}ms`;
 }
@@ -51,7 +75,10 @@ export function sizeSetting(minBytes: number, maxBytes: number): z.ZodType<numbe
   return z.string().transform((text, context) => {
     const value = parseSize(text);
     if (value === undefined || value < minBytes || value > maxBytes) {
-      context.addIssue({ code: 'custom', message: `must be a size from ${minBytes} to ${maxBytes} bytes such as "64KiB" or "16MiB"` });
+      context.addIssue({
+        code: 'custom',
+        message: `must be a size from ${minBytes} to ${maxBytes} bytes such as "64KiB" or "16MiB"`,
+      });
       return z.NEVER;
     }
     return value;
@@ -90,10 +117,15 @@ export function readEnvironment<Shape extends z.ZodRawShape>(
   for (const name of Object.keys(environment)) {
     if (!name.startsWith('TORUA_') || known.includes(name)) continue;
     const near = nearest(name, known);
-    throw new ToruaError('config_invalid', `${name} is not a setting of Torua${near ? `; did you mean ${near}?` : '.'}`);
+    throw new ToruaError(
+      'config_invalid',
+      `${name} is not a setting of Torua${near ? `; did you mean ${near}?` : '.'}`,
+    );
   }
   const given = Object.fromEntries(
-    Object.keys(schema.shape).flatMap((name) => (environment[name] ? [[name, environment[name]]] : [])),
+    Object.keys(schema.shape).flatMap((name) =>
+      environment[name] ? [[name, environment[name]]] : [],
+    ),
   );
   const parsed = schema.safeParse(given);
   if (parsed.success) return Object.freeze(parsed.data);

@@ -31,7 +31,10 @@ export async function openDataDirectory(
   const names = (await disk.list(path)).filter((name) => name !== 'LOCK' && !name.endsWith('.tmp'));
   const bytes = await readWhole(disk, `${path}/FORMAT`);
   if (!bytes && names.length > 0) {
-    throw new ToruaError('directory_foreign', `DATA_DIR ${path} holds ${names[0]} but no FORMAT file.`);
+    throw new ToruaError(
+      'directory_foreign',
+      `DATA_DIR ${path} holds ${names[0]} but no FORMAT file.`,
+    );
   }
   const lock = await disk.lock(`${path}/LOCK`);
   try {
@@ -48,12 +51,22 @@ export async function openDataDirectory(
 }
 
 function checkFormat(bytes: Buffer, path: string, kind: DirectoryKind): string {
-  const found = JSON.parse(bytes.toString('utf8')) as { format: number; kind: string; directory_id: string };
+  const found = JSON.parse(bytes.toString('utf8')) as {
+    format: number;
+    kind: string;
+    directory_id: string;
+  };
   if (found.format > DIRECTORY_FORMAT) {
-    throw new ToruaError('directory_too_new', `DATA_DIR ${path} has format ${found.format}; this version reads up to ${DIRECTORY_FORMAT}.`);
+    throw new ToruaError(
+      'directory_too_new',
+      `DATA_DIR ${path} has format ${found.format}; this version reads up to ${DIRECTORY_FORMAT}.`,
+    );
   }
   if (found.kind !== kind) {
-    throw new ToruaError('directory_foreign', `DATA_DIR ${path} belongs to a ${found.kind}, not to a ${kind}.`);
+    throw new ToruaError(
+      'directory_foreign',
+      `DATA_DIR ${path} belongs to a ${found.kind}, not to a ${kind}.`,
+    );
   }
   return found.directory_id;
 }

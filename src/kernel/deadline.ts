@@ -27,7 +27,10 @@ export function deadlineIn(clock: Clock, budgetMs: number): Deadline {
     expired,
     check: (doing) => {
       if (expired()) {
-        throw new ToruaError('deadline_exceeded', `The time for this request was over while ${doing}.`);
+        throw new ToruaError(
+          'deadline_exceeded',
+          `The time for this request was over while ${doing}.`,
+        );
       }
     },
   };
@@ -37,10 +40,17 @@ export function deadlineIn(clock: Clock, budgetMs: number): Deadline {
  * The promise's outcome, or `deadline_exceeded` when the deadline comes first.
  * The work itself goes on: whoever started it decides whether it is stopped.
  */
-export function within<T>(clock: Clock, deadline: Deadline, doing: string, work: Promise<T>): Promise<T> {
+export function within<T>(
+  clock: Clock,
+  deadline: Deadline,
+  doing: string,
+  work: Promise<T>,
+): Promise<T> {
   return new Promise<T>((resolve, reject) => {
     const timer = clock.after(deadline.remainingMs(), () => {
-      reject(new ToruaError('deadline_exceeded', `The time for this request was over while ${doing}.`));
+      reject(
+        new ToruaError('deadline_exceeded', `The time for this request was over while ${doing}.`),
+      );
     });
     work.then(resolve, reject).finally(() => timer.cancel());
   });

@@ -57,7 +57,8 @@ function heldLock(path: string, content: string): DiskLock {
     release: async () => {
       if (!isHeld) return;
       isHeld = false;
-      if ((await readIfPresent(path)) === content) await attempt('remove', path, promises.unlink(path));
+      if ((await readIfPresent(path)) === content)
+        await attempt('remove', path, promises.unlink(path));
     },
   };
 }
@@ -208,9 +209,14 @@ function codeOf(error: unknown): string {
 }
 
 function failed(doing: string, path: string, cause: unknown): ToruaError {
-  return new ToruaError('storage_failed', `Could not ${doing} ${path} (${codeOf(cause)}).`, { cause });
+  return new ToruaError('storage_failed', `Could not ${doing} ${path} (${codeOf(cause)}).`, {
+    cause,
+  });
 }
 
 function locked(path: string, by: string): ToruaError {
-  return new ToruaError('directory_locked', `${path} is held ${by}; stop it, or use another directory.`);
+  return new ToruaError(
+    'directory_locked',
+    `${path} is held ${by}; stop it, or use another directory.`,
+  );
 }

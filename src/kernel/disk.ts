@@ -60,7 +60,12 @@ export async function readWhole(disk: Disk, path: string): Promise<Buffer | unde
  * Replaces the file by `bytes`, atomically and durably: after a crash it holds either the old content or the new.
  * `directory` must exist and be durable.
  */
-export async function writeAtomically(disk: Disk, directory: string, name: string, bytes: Uint8Array): Promise<void> {
+export async function writeAtomically(
+  disk: Disk,
+  directory: string,
+  name: string,
+  bytes: Uint8Array,
+): Promise<void> {
   const temporary = `${directory}/${name}.tmp`;
   await disk.remove(temporary);
   const file = await disk.open(temporary, 'create');

@@ -52,7 +52,10 @@ export function asToruaError(thrown: unknown): ToruaError {
 }
 
 /** The body of `application/problem+json`. */
-export function problemOf(error: ToruaError, request: { instance: string; requestId: string }): object {
+export function problemOf(
+  error: ToruaError,
+  request: { instance: string; requestId: string },
+): object {
   const definition = error.definition;
   return {
     type: `/errors#${error.code}`,

@@ -30,7 +30,9 @@ export function createLogger(options: { level: LogLevel; name: string; isTty: bo
     redact: ['token', '*.token', 'authorization', '*.authorization'],
     ...target,
   };
-  const logger = options.isTty ? pino(settings) : pino(settings, pino.destination({ dest: 2, sync: false }));
+  const logger = options.isTty
+    ? pino(settings)
+    : pino(settings, pino.destination({ dest: 2, sync: false }));
   return {
     error: (fields, message) => logger.error(fields, message),
     warn: (fields, message) => logger.warn(fields, message),

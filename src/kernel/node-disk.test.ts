@@ -5,14 +5,17 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { nodeDisk } from './node-disk.ts';
 
-test.runIf(existsSync('/dev/full'))('a disk without space answers disk_full with the cause', async () => {
-  const file = await nodeDisk().open('/dev/full', 'write');
-  await expect(file.write(0, Buffer.from('x'))).rejects.toMatchObject({
-    code: 'disk_full',
-    cause: { code: 'ENOSPC' },
-  });
-  await file.close();
-});
+test.runIf(existsSync('/dev/full'))(
+  'a disk without space answers disk_full with the cause',
+  async () => {
+    const file = await nodeDisk().open('/dev/full', 'write');
+    await expect(file.write(0, Buffer.from('x'))).rejects.toMatchObject({
+      code: 'disk_full',
+      cause: { code: 'ENOSPC' },
+    });
+    await file.close();
+  },
+);
 
 test('any other failure answers storage_failed with the path and the cause', async () => {
   const disk = nodeDisk();
@@ -25,7 +28,9 @@ test('any other failure answers storage_failed with the path and the cause', asy
   });
   const file = await disk.open(path, 'write');
   await expect(disk.list(path)).rejects.toMatchObject({ code: 'storage_failed' });
-  await expect(disk.makeDirectory(join(path, 'below'))).rejects.toMatchObject({ code: 'storage_failed' });
+  await expect(disk.makeDirectory(join(path, 'below'))).rejects.toMatchObject({
+    code: 'storage_failed',
+  });
   await file.close();
   await rm(directory, { recursive: true });
 });

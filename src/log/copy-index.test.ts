@@ -29,41 +29,46 @@ const step = fc.oneof(
 
 test('the index answers as a plain list of records would', () => {
   fc.assert(
-    fc.property(fc.array(step, { maxLength: 120 }), fc.nat(100), fc.nat(300), (steps, from, limit) => {
-      const index = new CopyIndex();
-      const slow = new SlowIndex();
-      let segment = 1;
-      let oldest = 1;
-      let next = 1;
-      let offset = 0;
-      for (const one of steps) {
-        if ('push' in one) {
-          index.push(segment, next, { offset, length: one.push });
-          slow.places.push({ segment, seq: next, offset, length: one.push });
-          offset += one.push;
-          next += 1;
-        } else if ('roll' in one) {
-          segment += 1;
-          offset = 0;
-        } else if ('truncate' in one) {
-          next = Math.max(1, next - one.truncate);
-          index.truncate(next - 1);
-          slow.places = slow.places.filter((place) => place.seq < next);
-        } else if ('jump' in one) {
-          next += one.jump;
-        } else if (oldest < segment) {
-          index.dropThrough(oldest);
-          const dropped = oldest;
-          slow.places = slow.places.filter((place) => place.segment > dropped);
-          oldest += 1;
+    fc.property(
+      fc.array(step, { maxLength: 120 }),
+      fc.nat(100),
+      fc.nat(300),
+      (steps, from, limit) => {
+        const index = new CopyIndex();
+        const slow = new SlowIndex();
+        let segment = 1;
+        let oldest = 1;
+        let next = 1;
+        let offset = 0;
+        for (const one of steps) {
+          if ('push' in one) {
+            index.push(segment, next, { offset, length: one.push });
+            slow.places.push({ segment, seq: next, offset, length: one.push });
+            offset += one.push;
+            next += 1;
+          } else if ('roll' in one) {
+            segment += 1;
+            offset = 0;
+          } else if ('truncate' in one) {
+            next = Math.max(1, next - one.truncate);
+            index.truncate(next - 1);
+            slow.places = slow.places.filter((place) => place.seq < next);
+          } else if ('jump' in one) {
+            next += one.jump;
+          } else if (oldest < segment) {
+            index.dropThrough(oldest);
+            const dropped = oldest;
+            slow.places = slow.places.filter((place) => place.segment > dropped);
+            oldest += 1;
+          }
         }
-      }
-      expect(index.firstSeq).toBe(slow.places[0]?.seq);
-      expect(index.places(from, limit)).toEqual(slow.consecutive(from, limit));
-      const behind = slow.places.filter((place) => place.seq > from);
-      expect(index.bytesSince(from)).toBe(behind.reduce((sum, place) => sum + place.length, 0));
-      expect(index.needs(segment, from)).toBe(behind.some((place) => place.segment === segment));
-    }),
+        expect(index.firstSeq).toBe(slow.places[0]?.seq);
+        expect(index.places(from, limit)).toEqual(slow.consecutive(from, limit));
+        const behind = slow.places.filter((place) => place.seq > from);
+        expect(index.bytesSince(from)).toBe(behind.reduce((sum, place) => sum + place.length, 0));
+        expect(index.needs(segment, from)).toBe(behind.some((place) => place.segment === segment));
+      },
+    ),
     { numRuns: 500 },
   );
 });

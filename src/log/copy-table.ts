@@ -42,9 +42,7 @@ export class CopyState {
 
   /** Whether something appended is not durable yet. */
   get isAhead(): boolean {
-    return (
-      this.appendedSeq !== this.seq || this.appendedTerm !== this.term || this.dropAppended
-    );
+    return this.appendedSeq !== this.seq || this.appendedTerm !== this.term || this.dropAppended;
   }
 
   /** Back to what is durable. */

@@ -62,7 +62,12 @@ test('an internal record that waits beside refused ones is written after the res
   const cut = log.append([truncateOf(1, 4)], { internal: true });
   const other = log.append([recordOf({ copy: 2, seq: 1 })], { internal: true });
   const settled = await world.settle(Promise.allSettled([user, behind, cut, other]));
-  expect(settled.map((one) => one.status)).toEqual(['rejected', 'rejected', 'rejected', 'fulfilled']);
+  expect(settled.map((one) => one.status)).toEqual([
+    'rejected',
+    'rejected',
+    'rejected',
+    'fulfilled',
+  ]);
   expect(log.position(copyOf(1))?.lastSeq).toBe(3);
   expect(log.position(copyOf(2))?.lastSeq).toBe(1);
 });
@@ -85,7 +90,9 @@ test('whoever goes on behind refused records is refused too, until he starts whe
   world.disk.capacityBytes = Number.POSITIVE_INFINITY;
   await world.clock.run({ forMs: 300 });
   await world.settle(log.append([recordOf({ seq: 4 })]));
-  await expect(log.append([recordOf({ seq: 6 })])).rejects.toMatchObject({ code: 'invariant_broken' });
+  await expect(log.append([recordOf({ seq: 6 })])).rejects.toMatchObject({
+    code: 'invariant_broken',
+  });
 });
 
 test('with space the reserve is filled again and users may write', async () => {

@@ -6,12 +6,13 @@
 import { assert } from '../kernel/assert.ts';
 import type { Clock, Timer } from '../kernel/clock.ts';
 import { ToruaError } from '../kernel/errors.ts';
-import { BATCH_HEADER_BYTES, BATCH_KIND, encodePositions } from './batch-codec.ts';
+import { BATCH_HEADER_BYTES } from './batch-codec.ts';
 import type { CopyState, CopyTable } from './copy-table.ts';
 import type { FullGuard } from './disk-full.ts';
+import { encodeGroup, forEachRecord, positionsBatch, type Waiting } from './group.ts';
 import type { LogLimits } from './limits.ts';
 import type { LogRecord } from './log-record.ts';
-import { encodeRecord, recordBytes, recordLengthAt } from './record-codec.ts';
+import { recordBytes, recordLengthAt } from './record-codec.ts';
 import { isDiskFull, type SegmentWriter, type UnsealedBatch } from './segment-writer.ts';
 
 /** Counters since the log was opened. */
@@ -23,16 +24,6 @@ export interface LogStats {
   readonly records: number;
   /** Bytes of record batches. */
   readonly bytes: number;
-}
-
-/** One append that waits. */
-interface Waiting {
-  readonly records: readonly LogRecord[];
-  states: readonly CopyState[];
-  readonly bytes: number;
-  readonly isInternal: boolean;
-  readonly resolve: () => void;
-  readonly reject: (error: unknown) => void;
 }
 
 /** What the loop needs. */
@@ -305,44 +296,6 @@ export class GroupCommit {
     }
     this.#isIdleBatchDue = true;
     void this.#run();
-  }
-}
-
-/** A positions batch of the table's durable side. */
-export function positionsBatch(table: CopyTable): UnsealedBatch {
-  const positions = table.positions();
-  return {
-    bytes: encodePositions(positions, table.hybridMs),
-    kind: BATCH_KIND.positions,
-    count: positions.length,
-  };
-}
-
-function encodeGroup(group: readonly Waiting[]): UnsealedBatch {
-  let bytes = BATCH_HEADER_BYTES;
-  for (const waiting of group) bytes += waiting.bytes;
-  const target = Buffer.allocUnsafe(bytes);
-  let at = BATCH_HEADER_BYTES;
-  let count = 0;
-  forEachRecord(group, (record, state) => {
-    at = encodeRecord(target, at, record, state.ids);
-    count += 1;
-  });
-  assert(at === bytes, 'a group takes the bytes that were counted');
-  return { bytes: target, kind: BATCH_KIND.records, count };
-}
-
-function forEachRecord(
-  group: readonly Waiting[],
-  visit: (record: LogRecord, state: CopyState) => void,
-): void {
-  for (const { records, states } of group) {
-    for (let index = 0; index < records.length; index += 1) {
-      const record = records[index];
-      const state = states[index];
-      assert(record !== undefined && state !== undefined, 'every record was admitted');
-      visit(record, state);
-    }
   }
 }
 

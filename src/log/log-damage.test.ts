@@ -3,13 +3,14 @@ import { describe, expect, test } from 'vitest';
 import {
   copyOf,
   LOG_DIRECTORY,
+  LOG_ID,
   type LogWorld,
   logWorld,
   recordOf,
   truncateOf,
 } from '../../test/simulation/log-world.ts';
 import { seq } from '../kernel/ids.ts';
-import { BATCH_HEADER_BYTES } from './batch-codec.ts';
+import { batchSeed, encodePositions, sealBatch } from './batch-codec.ts';
 import type { NodeLog } from './log.ts';
 import type { LogRecord } from './log-record.ts';
 import { SEGMENT_HEADER_BYTES, segmentName } from './segment.ts';
@@ -37,8 +38,10 @@ const step = fc.record({
   pauseMs: fc.constantFrom(0, 0, 0, 10),
 });
 
+type Step = typeof step extends fc.Arbitrary<infer One> ? One : never;
+
 /** Plays the steps, closes the log; what every copy holds. */
-async function play(world: LogWorld, steps: readonly fc.TypeOfArbitrary<typeof step>[]) {
+async function play(world: LogWorld, steps: readonly Step[]) {
   const log = await world.open();
   const held = new Map<number, LogRecord[]>();
   for (const { copy, bytes, isNewTerm, truncateBy, pauseMs } of steps) {
@@ -78,7 +81,8 @@ test('after any damage a copy is complete or in doubt, and no changed byte is ev
         if (how === 'flip') world.disk.flipBit(file, offset * 8 + (offset % 8));
         else if (how === 'zeros') world.disk.file(file).write(offset, Buffer.alloc(100));
         // The last segment is not removed: a log without its end looks like a shorter log.
-        else if (at < names.length - 1 && at > 0) world.disk.parent(file).directory.delete(names[at] ?? '');
+        else if (at < names.length - 1 && at > 0)
+          world.disk.parent(file).directory.delete(names[at] ?? '');
         for (let opening = 0; opening < 2; opening += 1) {
           await checkHeld(world, await reopen(world), held);
         }
@@ -209,7 +213,10 @@ describe('a doubt', () => {
     expect(again.position(copyOf(2))?.missing).toEqual({ after: 1, until: undefined });
     again.retain(copyOf(2), seq(5));
     expect(again.position(copyOf(2))?.inDoubt).toBe(true);
-    expect((await reopen(world)).position(copyOf(2))?.missing).toEqual({ after: 1, until: undefined });
+    expect((await reopen(world)).position(copyOf(2))?.missing).toEqual({
+      after: 1,
+      until: undefined,
+    });
   });
 
   test('ends when the base holds what may be missing', async () => {
@@ -289,13 +296,15 @@ test('a torn tail before a begun segment was durable once: every copy is in doub
   expect(again.position(copyOf(1))).toMatchObject({ inDoubt: true, missing: { after: 2 } });
 });
 
-test('a value that holds a copy of a batch is never taken for a batch', async () => {
+test('a value that holds a batch made for another place is never taken for a batch', async () => {
   const world = await logWorld();
   const log = await world.open();
   await world.fill(log, { from: 1, to: 2 });
-  const segment = world.disk.peek(path(1));
-  const batches = segment.subarray(SEGMENT_HEADER_BYTES);
-  const lure = Buffer.concat([batches, Buffer.alloc(BATCH_HEADER_BYTES), batches]);
+  const batches = world.disk.peek(path(1)).subarray(SEGMENT_HEADER_BYTES);
+  const forged = encodePositions([], 0);
+  const seal = { seed: batchSeed(LOG_ID, 1), number: 9, offset: 48, kind: 2, count: 0 };
+  sealBatch(forged, seal);
+  const lure = Buffer.concat([batches, forged, Buffer.alloc(100)]);
   await world.settle(log.append([recordOf({ seq: 3, payload: lure })]));
   world.disk.file(path(1)).truncate(world.disk.file(path(1)).size - 1);
   const again = await reopen(world);

@@ -19,16 +19,25 @@ describe('an append is refused as a bug when', () => {
     { what: 'a new copy does not begin with 1', records: [recordOf({ copy: 2, seq: 2 })] },
     { what: 'a seq is left out', records: [recordOf({ seq: 4 })] },
     { what: 'a seq is repeated', records: [recordOf({ seq: 2 })] },
-    { what: 'a later record of the piece leaves a gap', records: [recordOf({ seq: 3 }), recordOf({ seq: 5 })] },
+    {
+      what: 'a later record of the piece leaves a gap',
+      records: [recordOf({ seq: 3 }), recordOf({ seq: 5 })],
+    },
     { what: 'a term goes back', records: [recordOf({ seq: 3, term: 1 })] },
     { what: 'a drop stands elsewhere', records: [dropOf(1, 1)] },
-    { what: 'a truncate contradicts its payload', records: [recordOf({ seq: 1, kind: 2, payload })] },
+    {
+      what: 'a truncate contradicts its payload',
+      records: [recordOf({ seq: 1, kind: 2, payload })],
+    },
     { what: 'something follows a drop', records: [dropOf(1, 2), recordOf({ seq: 3, term: 2 })] },
     {
       what: 'a copy changes its shard',
       records: [{ ...recordOf({ seq: 3, term: 2 }), shardUid: shardUid('5'.repeat(16)) }],
     },
-    { what: 'a record is too large', records: [recordOf({ seq: 3, term: 2, payload: Buffer.alloc(2_000) })] },
+    {
+      what: 'a record is too large',
+      records: [recordOf({ seq: 3, term: 2, payload: Buffer.alloc(2_000) })],
+    },
   ];
   test.each(cases)('$what', async ({ records }) => {
     const world = await logWorld({ limits: { recordBytesMax: 1_000 } });
@@ -134,7 +143,9 @@ describe('when a sync or a write fails', () => {
     ]);
     world.disk.syncFails = undefined;
     const calls = world.disk.calls;
-    await expect(log.append([recordOf({ seq: 3 })])).rejects.toMatchObject({ code: 'storage_failed' });
+    await expect(log.append([recordOf({ seq: 3 })])).rejects.toMatchObject({
+      code: 'storage_failed',
+    });
     await world.clock.run({ forMs: 10_000 });
     expect(world.disk.calls).toBe(calls);
     expect(told).toEqual(['storage_failed']);
@@ -150,7 +161,8 @@ describe('when a sync or a write fails', () => {
     const first = log.append([recordOf({ seq: 1 })]).catch((error: Error) => error.message);
     let second: Promise<unknown> | undefined;
     world.disk.beforeCall = ({ kind }) => {
-      if (kind === 'sync') second ??= log.append([recordOf({ seq: 2 })]).catch((error: Error) => error.message);
+      if (kind === 'sync')
+        second ??= log.append([recordOf({ seq: 2 })]).catch((error: Error) => error.message);
     };
     expect(await world.settle(first)).toContain('storage_failed');
     expect(await world.settle(Promise.resolve(second))).toContain('storage_failed');

@@ -45,7 +45,13 @@ test('truncate takes away what lies behind it and drop the whole copy, now and a
   await world.settle(log.append([dropOf(2, 3)]));
   const check = async (opened: typeof log): Promise<void> => {
     expect((await world.readAll(opened, 1)).map((one) => [one.seq, one.term])).toEqual([
-      [1, 1], [2, 1], [3, 1], [4, 1], [5, 1], [6, 1], [7, 2],
+      [1, 1],
+      [2, 1],
+      [3, 1],
+      [4, 1],
+      [5, 1],
+      [6, 1],
+      [7, 2],
     ]);
     expect(opened.position(copyOf(2))).toBeUndefined();
     expect(opened.position(copyOf(1))).toMatchObject({ lastSeq: 7, lastTerm: 2, inDoubt: false });

@@ -8,7 +8,7 @@ import type { Clock } from '../kernel/clock.ts';
 import type { Disk } from '../kernel/disk.ts';
 import type { Logger } from '../kernel/logger.ts';
 import { isId } from './bytes.ts';
-import { positionsBatch } from './group-commit.ts';
+import { positionsBatch } from './group.ts';
 import { DEFAULT_LOG_LIMITS, type LogLimits } from './limits.ts';
 import { DurableLog, type NodeLog } from './log.ts';
 import { judge, type Verdict } from './recovery.ts';

@@ -1,7 +1,12 @@
 import { expect, test } from 'vitest';
 import { spansOf } from './reader.ts';
 
-const place = (segment: number, offset: number, length = 100) => ({ segment, seq: offset, offset, length });
+const place = (segment: number, offset: number, length = 100) => ({
+  segment,
+  seq: offset,
+  offset,
+  length,
+});
 const offsets = (places: Parameters<typeof spansOf>[0], bytesMax = 1_000_000) =>
   spansOf(places, bytesMax).map((span) => span.map((one) => one.offset));
 

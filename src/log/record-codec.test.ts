@@ -61,7 +61,15 @@ test('the head holds what replay needs', () => {
       readHead(encoded(record), 0, head);
       const { kind, shardUid: shard, copyId: copy, seq: at, term: term_, hybridMs } = record;
       const length = recordBytes(record);
-      expect(head).toEqual({ length, kind, shardUid: shard, copyId: copy, seq: at, term: term_, hybridMs });
+      expect(head).toEqual({
+        length,
+        kind,
+        shardUid: shard,
+        copyId: copy,
+        seq: at,
+        term: term_,
+        hybridMs,
+      });
     }),
   );
 });
@@ -81,5 +89,7 @@ test('a record of a newer format is refused, not misread', () => {
 });
 
 test('ids that are not 16 hex digits are a bug', () => {
-  expect(() => encodeIds({ shardUid: shardUid('short'), copyId: copyId('x') })).toThrow('invariant_broken');
+  expect(() => encodeIds({ shardUid: shardUid('short'), copyId: copyId('x') })).toThrow(
+    'invariant_broken',
+  );
 });

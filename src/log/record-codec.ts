@@ -40,7 +40,12 @@ export function encodeIds(record: Pick<LogRecord, 'shardUid' | 'copyId'>): Buffe
 }
 
 /** Writes the record at `offset`; returns the offset behind it. `ids` is `encodeIds` of the same copy. */
-export function encodeRecord(target: Buffer, offset: number, record: LogRecord, ids: Buffer): number {
+export function encodeRecord(
+  target: Buffer,
+  offset: number,
+  record: LogRecord,
+  ids: Buffer,
+): number {
   let end = offset + RECORD_HEADER_BYTES;
   if (record.opId.length > 0) end += target.write(record.opId, end, 'utf8');
   const opIdBytes = end - offset - RECORD_HEADER_BYTES;

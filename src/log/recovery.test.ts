@@ -112,19 +112,13 @@ describe('a verdict of damage cuts and removes nothing', () => {
     {
       what: 'two last segments without a batch',
       scans: [scan(1), scan(2, EMPTY), scan(3, EMPTY)],
-      damage: [
-        header,
-        { segment: 2, kind: 'lost_tail', offset: 0, bytes: 30, batchesMissing: 0 },
-      ],
+      damage: [header, { segment: 2, kind: 'lost_tail', offset: 0, bytes: 30, batchesMissing: 0 }],
       lostTail: true,
     },
     {
       what: 'the only segment, not the first one, without a batch',
       scans: [scan(2, EMPTY)],
-      damage: [
-        header,
-        { segment: 2, kind: 'lost_tail', offset: 0, bytes: 30, batchesMissing: 0 },
-      ],
+      damage: [header, { segment: 2, kind: 'lost_tail', offset: 0, bytes: 30, batchesMissing: 0 }],
       lostTail: true,
     },
   ];

@@ -97,7 +97,13 @@ function damageOf(scan: SegmentScan, before: SegmentScan | undefined): Damage[] 
 function missingBetween(scan: SegmentScan, before: SegmentScan | undefined): Damage[] {
   const found: Damage[] = [];
   for (let number = (before?.number ?? scan.number - 1) + 1; number < scan.number; number += 1) {
-    found.push({ segment: number, kind: 'missing_segment', offset: 0, bytes: 0, batchesMissing: 0 });
+    found.push({
+      segment: number,
+      kind: 'missing_segment',
+      offset: 0,
+      bytes: 0,
+      batchesMissing: 0,
+    });
   }
   return found;
 }

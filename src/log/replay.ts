@@ -122,7 +122,8 @@ export class Replay {
     const isUncertain = this.#uncertain.delete(state.copyId);
     // Behind a hole only the same term proves continuity: a new term may have truncated the copy inside the hole.
     const isSameTerm = state.term === head.term;
-    const follows = head.seq === state.seq + 1 && (isSameTerm || (!isUncertain && head.term > state.term));
+    const follows =
+      head.seq === state.seq + 1 && (isSameTerm || (!isUncertain && head.term > state.term));
     if (!follows && !(head.seq === 1 && !state.exists)) this.#doubt(state, head.seq - 1, head.term);
   }
 

@@ -7,8 +7,8 @@ import {
   logWorld,
   recordOf,
 } from '../../test/simulation/log-world.ts';
-import { seq } from '../kernel/ids.ts';
 import { SimDirectory } from '../../test/simulation/sim-disk-tree.ts';
+import { seq } from '../kernel/ids.ts';
 
 const LIMITS = {
   segmentBytes: 1_500,
@@ -115,7 +115,9 @@ test('a segment that cannot be removed ends the log', async () => {
   world.disk.syncFails = ({ kind }) => kind === 'directory';
   log.retain(copyOf(1), seq(40));
   expect(await world.settle(failed)).toMatchObject({ code: 'storage_failed' });
-  await expect(log.append([recordOf({ seq: 41 })])).rejects.toMatchObject({ code: 'storage_failed' });
+  await expect(log.append([recordOf({ seq: 41 })])).rejects.toMatchObject({
+    code: 'storage_failed',
+  });
 });
 
 function lastName(world: LogWorld): string {

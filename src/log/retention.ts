@@ -111,4 +111,3 @@ export class Retention {
     await disk.syncDirectory(directory);
   }
 }
-

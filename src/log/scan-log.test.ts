@@ -32,7 +32,10 @@ test('a scan shows segments, batches, records, positions and the verdict, and ch
     { number: 1, header: { logId: LOG_ID } },
     { number: 2 },
   ]);
-  expect(events.find((event) => event.kind === 'positions')).toMatchObject({ segment: 1, number: 1 });
+  expect(events.find((event) => event.kind === 'positions')).toMatchObject({
+    segment: 1,
+    number: 1,
+  });
   expect(events.at(-1)).toMatchObject({
     kind: 'verdict',
     verdict: { cut: { segment: 2 }, damage: [] },

@@ -82,7 +82,11 @@ export class SegmentWriter {
    * Begins segment `number` with its header and a positions batch; durable, name included, when it resolves.
    * Errors: `disk_full`, nothing is left of the new segment and the old one goes on; anything else ends the log.
    */
-  async begin(number: number, positions: UnsealedBatch, nextNumber = this.#nextNumber): Promise<void> {
+  async begin(
+    number: number,
+    positions: UnsealedBatch,
+    nextNumber = this.#nextNumber,
+  ): Promise<void> {
     const path = this.#path(number);
     const seed = batchSeed(this.#options.logId, number);
     sealBatch(positions.bytes, {
@@ -92,7 +96,10 @@ export class SegmentWriter {
       kind: BATCH_KIND.positions,
       count: positions.count,
     });
-    const bytes = Buffer.concat([encodeSegmentHeader(number, this.#options.logId), positions.bytes]);
+    const bytes = Buffer.concat([
+      encodeSegmentHeader(number, this.#options.logId),
+      positions.bytes,
+    ]);
     const file = await this.#create(path, bytes);
     await this.#sync(file);
     await this.#options.disk.syncDirectory(this.#options.directory);

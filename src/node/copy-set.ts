@@ -258,7 +258,8 @@ function dropRecord(slot: HeldSlot, position: { lastSeq: number; lastTerm: numbe
     shardUid: slot.shardUid,
     copyId: slot.copyId,
     term: asTerm(position.lastTerm),
-    seq: asSeq(position.lastSeq + 1),
+    // A drop stands at the last record, as a truncation does: it takes no place of its own.
+    seq: asSeq(position.lastSeq),
     schemaVersion: 0,
     opId: '',
     callerOpId: false,

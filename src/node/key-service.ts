@@ -40,7 +40,10 @@ export function servingCopy(
   if (!assignment)
     throw new ToruaError('stale_term', `This node holds no copy of shard ${operation.shardUid}.`);
   if (operation.key !== undefined && shardOfKey(operation.key, numShards) !== assignment.shardId) {
-    throw new ToruaError('wrong_shard', `The key belongs to shard ${shardOfKey(operation.key, numShards)}, not to ${assignment.shardId}.`);
+    throw new ToruaError(
+      'wrong_shard',
+      `The key belongs to shard ${shardOfKey(operation.key, numShards)}, not to ${assignment.shardId}.`,
+    );
   }
   const slot = copies.slot(assignment.copyId);
   if (slot?.state === 'in_doubt')

@@ -3,6 +3,7 @@ import { createApp } from '../http/app.ts';
 import { mountInternal } from '../http/internal-routes.ts';
 import { listen } from '../http/listen.ts';
 import { installShutdown } from '../http/shutdown.ts';
+import { trafficMeter } from '../http/traffic-meter.ts';
 import { mountValueRoutes } from '../http/value-routes.ts';
 import { systemClock } from '../kernel/clock.ts';
 import { asToruaError, ToruaError } from '../kernel/errors.ts';
@@ -13,7 +14,7 @@ import { systemRandom } from '../kernel/random.ts';
 import { createKuzuStoreFactory } from '../shard/kuzu-store-open.ts';
 import { createPeers } from '../transport/peers.ts';
 import { createUndiciWire } from '../transport/undici-wire.ts';
-import { nodeConfig, type NodeConfig } from './config.ts';
+import { type NodeConfig, nodeConfig } from './config.ts';
 import { nodeInternalRoutes } from './internal-routes.ts';
 import { divideMemory } from './memory-plan.ts';
 import { bindNodeMetrics } from './node-metrics.ts';
@@ -27,7 +28,8 @@ const EXIT_STORAGE_FAILED = 74;
 const EXIT_CONFIG = 78;
 /** A stopping node is through well within the supervisor's patience, milliseconds. */
 const DRAIN_MS_MAX = 5_000;
-const SHUTDOWN_MS_MAX = 10_000;
+/** Whatever is still open then is given up: a stopping process is gone within 10 s. */
+const SHUTDOWN_MS_MAX = 8_000;
 
 async function main(config: NodeConfig): Promise<void> {
   const logger = createLogger({ level: config.logLevel, name: config.id, isTty: config.isTty });
@@ -52,7 +54,12 @@ async function main(config: NodeConfig): Promise<void> {
       clock: systemClock,
       random: systemRandom,
       disk,
-      wire: createUndiciWire({ clock: systemClock, peers, token: config.clusterToken }),
+      wire: createUndiciWire({
+        clock: systemClock,
+        peers,
+        token: config.clusterToken,
+        onTraffic: trafficMeter(metrics),
+      }),
       stores: createKuzuStoreFactory({ disk, clock: systemClock, logger, poolBytes: memory.pool }),
       logger,
       metrics,
@@ -107,7 +114,8 @@ function readiness(node: NodeRuntime): ToruaError | undefined {
   const { connected, problem } = node.link.status;
   if (!connected) return new ToruaError('waiting_for_assignment', `Not registered: ${problem}`);
   const state = node.stored.current;
-  if (!state) return new ToruaError('waiting_for_assignment', 'The first assignment has not been made.');
+  if (!state)
+    return new ToruaError('waiting_for_assignment', 'The first assignment has not been made.');
   if (node.copies.ready) return undefined;
   return new ToruaError('shard_opening', 'A copy assigned to this node is not open yet.');
 }
@@ -128,7 +136,9 @@ function healthOf(node: NodeRuntime) {
 /** One line that names the variable and what is allowed, then the end. */
 function failStart(reason: unknown): never {
   const error = asToruaError(reason);
-  process.stderr.write(`torua node: ${error.detail}${error.code === 'internal_error' ? ` ${String(error.cause)}` : ''}\n`);
+  process.stderr.write(
+    `torua node: ${error.detail}${error.code === 'internal_error' ? ` ${String(error.cause)}` : ''}\n`,
+  );
   process.exit(EXIT_CONFIG);
 }
 

@@ -7,8 +7,8 @@ export interface MemoryPlan {
   readonly valueCache: number;
 }
 
-/** Kuzu's pool is not useful below this; it is a bound on what a copy's pages may take, touched ones only. */
-const POOL_BYTES_MIN = 64 * 2 ** 20;
+/** The engine refuses a smaller pool; it is a bound on what a copy's pages may take, touched ones only. */
+const POOL_BYTES_MIN = 128 * 2 ** 20;
 /** Above this a pool buys nothing for keys and values. */
 const POOL_BYTES_MAX = 256 * 2 ** 20;
 const MEMTABLE_BYTES_MIN = 4 * 2 ** 20;

@@ -1,6 +1,7 @@
 /** Figures of a node that are cheaper to ask for at a scrape than to follow. */
-import type { Metrics } from '../kernel/metrics.ts';
+
 import type { Logger } from '../kernel/logger.ts';
+import type { Metrics } from '../kernel/metrics.ts';
 import type { NodeRuntime } from './node-runtime.ts';
 
 /** Binds the gauges; sizes on disk are refreshed behind a scrape and shown by the next one. */
@@ -25,7 +26,9 @@ export function bindNodeMetrics(node: NodeRuntime, metrics: Metrics, logger: Log
     records.add(Math.max(0, now.records - seen.records));
     Object.assign(seen, now);
     metrics.gauge('torua_heap_usage_bytes', { component: 'value_cache' }).set(node.cache.bytes);
-    metrics.gauge('torua_heap_usage_bytes', { component: 'memtables' }).set(sum(copies.map((copy) => copy.backlog.bytes)));
+    metrics
+      .gauge('torua_heap_usage_bytes', { component: 'memtables' })
+      .set(sum(copies.map((copy) => copy.backlog.bytes)));
     shardRows(node, metrics);
     refreshSizes(node, metrics).catch((reason: unknown) => {
       logger.warn({ err: reason }, 'sizes on disk are not known');
@@ -40,7 +43,10 @@ function shardRows(node: NodeRuntime, metrics: Metrics): void {
     return copy ? [{ labels, value: copy.storedTotals.keys, aside: copy.keptAside.length }] : [];
   });
   metrics.replaceGauge('torua_shard_rows', rows);
-  metrics.replaceGauge('torua_records_kept_aside', rows.map(({ labels, aside }) => ({ labels, value: aside })));
+  metrics.replaceGauge(
+    'torua_records_kept_aside',
+    rows.map(({ labels, aside }) => ({ labels, value: aside })),
+  );
 }
 
 async function refreshSizes(node: NodeRuntime, metrics: Metrics): Promise<void> {
@@ -55,4 +61,5 @@ async function refreshSizes(node: NodeRuntime, metrics: Metrics): Promise<void> 
   ]);
 }
 
-const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
+const sum = (values: readonly number[]): number =>
+  values.reduce((total, value) => total + value, 0);

@@ -11,6 +11,7 @@ import type { Logger } from '../kernel/logger.ts';
 import type { Metrics } from '../kernel/metrics.ts';
 import type { Random } from '../kernel/random.ts';
 import type { Service } from '../kernel/service.ts';
+import type { LogLimits } from '../log/limits.ts';
 import type { NodeLog } from '../log/log.ts';
 import { openLog } from '../log/open-log.ts';
 import type { ClusterState } from '../protocol/cluster-state.ts';
@@ -42,6 +43,8 @@ export interface NodeSettings {
   readonly memtableBytes: number;
   /** How long a stopping node waits for its empty shards to be elsewhere, milliseconds. */
   readonly drainTimeoutMs: number;
+  /** Bounds of the log other than production's. */
+  readonly logLimits?: Partial<LogLimits> | undefined;
 }
 
 /** What the outside world is to a node; the simulation brings its own. */
@@ -141,6 +144,8 @@ export class NodeRuntime {
         directory: `${settings.directory}/log`,
         logId: directory.directoryId,
         reservePath: `${settings.directory}/RESERVE`,
+        onSync: syncMeter(world.metrics),
+        limits: settings.logLimits,
       });
       log.onFailure(world.onFatal);
       const runtime = new NodeRuntime({ settings, world, directory, log, stored });
@@ -282,4 +287,9 @@ export class NodeRuntime {
       logger.error({ ...event }, 'a record cannot be applied and is kept aside');
     else logger.debug({ copyId: event.copyId, ...event.report }, 'store maintained');
   }
+}
+
+function syncMeter(metrics: Metrics): (durationMs: number) => void {
+  const histogram = metrics.histogram('torua_log_fsync_seconds', {});
+  return (durationMs) => histogram.observe(durationMs / 1_000);
 }

@@ -5,7 +5,12 @@ import type { KeyVerb } from '../protocol/key-operation.ts';
 /** See the module. */
 export class OperationMeter {
   readonly #metrics: Metrics;
-  readonly #counters: Readonly<Record<KeyVerb, CounterHandle[]>> = { get: [], head: [], put: [], delete: [] };
+  readonly #counters: Readonly<Record<KeyVerb, CounterHandle[]>> = {
+    get: [],
+    head: [],
+    put: [],
+    delete: [],
+  };
 
   constructor(metrics: Metrics) {
     this.#metrics = metrics;

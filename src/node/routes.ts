@@ -1,14 +1,20 @@
 /** What a node answers to people and to the original's clients: /info, /shard/{id}/..., /control. Source: contract, section 5. */
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { z } from 'zod';
-import { type ErrorCode, isErrorCode, ToruaError } from '../kernel/errors.ts';
-import { term as asTerm } from '../kernel/ids.ts';
-import { LOG_LEVELS } from '../kernel/logger.ts';
 import { keyOfTarget } from '../http/key-path.ts';
 import { bodyBytes } from '../http/route-info.ts';
 import { userRoute } from '../http/user-route.ts';
+import { type ErrorCode, isErrorCode, ToruaError } from '../kernel/errors.ts';
+import { term as asTerm } from '../kernel/ids.ts';
+import { LOG_LEVELS } from '../kernel/logger.ts';
 import type { KeyAnswer, KeyOperation, KeyVerb } from '../protocol/key-operation.ts';
-import { CONTROL_OPERATIONS, controlRequestSchema, nodeSelfInfoSchema, shardKeysSchema, shardStatsSchema } from '../protocol/rest-nodes.ts';
+import {
+  CONTROL_OPERATIONS,
+  controlRequestSchema,
+  nodeSelfInfoSchema,
+  shardKeysSchema,
+  shardStatsSchema,
+} from '../protocol/rest-nodes.ts';
 import type { ShardCopy } from '../shard/shard-copy.ts';
 import type { Assignment } from './copy-set.ts';
 import { servingCopy } from './key-service.ts';
@@ -37,7 +43,15 @@ export function nodeRoutes(app: FastifyInstance, node: NodeRuntime, parts: NodeR
 
 function infoRoute(app: FastifyInstance, node: NodeRuntime, parts: NodeRouteParts): void {
   const answers = { 200: nodeSelfInfoSchema };
-  const route = { method: 'GET', url: '/info', access: 'read', tag: TAG, operation: 'node_info', summary: 'This node and every copy it holds.', answers } as const;
+  const route = {
+    method: 'GET',
+    url: '/info',
+    access: 'read',
+    tag: TAG,
+    operation: 'node_info',
+    summary: 'This node and every copy it holds.',
+    answers,
+  } as const;
   userRoute(app, route, async () => {
     const shards = await Promise.all(
       node.copies.assignments.map(async (assignment) => {
@@ -67,26 +81,51 @@ function infoRoute(app: FastifyInstance, node: NodeRuntime, parts: NodeRoutePart
 
 function shardRoutes(app: FastifyInstance, node: NodeRuntime): void {
   const read = { method: 'GET', access: 'read', tag: TAG, params: shardParams } as const;
-  userRoute(app, { ...read, url: '/shard/:id/store', operation: 'shard_keys', summary: 'Keys of one shard, the first 10,000.', answers: { 200: shardKeysSchema } }, async (request) => {
-    node.lease.check();
-    const { copy } = copyOf(node, request.params.id);
-    const page = await copy.list({ limit: KEYS_SHOWN_MAX });
-    const totals = await copy.totals();
-    return { keys: page.rows.map((row) => row.key), count: totals.keys };
-  });
-  userRoute(app, { ...read, url: '/shard/:id/stats', operation: 'shard_stats', summary: 'Operations and sums of one shard.', answers: { 200: shardStatsSchema } }, async (request) => {
-    const { copy, assignment } = copyOf(node, request.params.id);
-    const { gets, puts, deletes } = copy.counts;
-    return {
-      shard_id: assignment.shardId,
-      operations: { Gets: gets, Puts: puts, Deletes: deletes },
-      storage: await copy.totals(),
-    };
-  });
+  userRoute(
+    app,
+    {
+      ...read,
+      url: '/shard/:id/store',
+      operation: 'shard_keys',
+      summary: 'Keys of one shard, the first 10,000.',
+      answers: { 200: shardKeysSchema },
+    },
+    async (request) => {
+      node.lease.check();
+      const { copy } = copyOf(node, request.params.id);
+      const page = await copy.list({ limit: KEYS_SHOWN_MAX });
+      const totals = await copy.totals();
+      return { keys: page.rows.map((row) => row.key), count: totals.keys };
+    },
+  );
+  userRoute(
+    app,
+    {
+      ...read,
+      url: '/shard/:id/stats',
+      operation: 'shard_stats',
+      summary: 'Operations and sums of one shard.',
+      answers: { 200: shardStatsSchema },
+    },
+    async (request) => {
+      const { copy, assignment } = copyOf(node, request.params.id);
+      const { gets, puts, deletes } = copy.counts;
+      return {
+        shard_id: assignment.shardId,
+        operations: { Gets: gets, Puts: puts, Deletes: deletes },
+        storage: await copy.totals(),
+      };
+    },
+  );
 }
 
 function keyRoutes(app: FastifyInstance, node: NodeRuntime, parts: NodeRouteParts): void {
-  const verbs = { GET: 'get', HEAD: 'head', PUT: 'put', DELETE: 'delete' } as const satisfies Record<string, KeyVerb>;
+  const verbs = {
+    GET: 'get',
+    HEAD: 'head',
+    PUT: 'put',
+    DELETE: 'delete',
+  } as const satisfies Record<string, KeyVerb>;
   for (const [method, verb] of Object.entries(verbs)) {
     const access = verb === 'put' || verb === 'delete' ? 'write' : 'read';
     const route = {
@@ -113,10 +152,13 @@ function keyRoutes(app: FastifyInstance, node: NodeRuntime, parts: NodeRoutePart
         copyId: assignment.copyId,
         term: copy.term,
         key,
-        ...(verb === 'put' ? { value: bodyBytes(request), contentType: request.sentContentType } : {}),
+        ...(verb === 'put'
+          ? { value: bodyBytes(request), contentType: request.sentContentType }
+          : {}),
         ifMatch: headers['if-match'],
         ifNoneMatch: headers['if-none-match'],
-        opId: access === 'read' ? '' : typeof callers === 'string' ? callers : node.world.random.hex(8),
+        opId:
+          access === 'read' ? '' : typeof callers === 'string' ? callers : node.world.random.hex(8),
         callerOpId: typeof callers === 'string',
         deadlineMs: request.deadline.remainingMs(),
         requestId: request.id,
@@ -136,7 +178,7 @@ function sendAnswer(reply: FastifyReply, answer: KeyAnswer): unknown {
   if (answer.status === 200 && answer.value === undefined && answer.bytes !== undefined) {
     void reply.header('content-length', String(answer.bytes));
   }
-  return reply.code(answer.status).send(answer.value ?? null);
+  return reply.code(answer.status).send(answer.value);
 }
 
 function controlRoute(app: FastifyInstance, node: NodeRuntime, parts: NodeRouteParts): void {
@@ -155,7 +197,7 @@ function controlRoute(app: FastifyInstance, node: NodeRuntime, parts: NodeRouteP
     if (op === 'compact') await Promise.all(node.copies.open.map((copy) => copy.compact()));
     if (op === 'log_level') node.world.logger.setLevel(levelOf(params));
     if (op === 'shutdown') parts.shutdown();
-    return reply.code(204).send(null);
+    return reply.code(204).send();
   });
 }
 
@@ -170,6 +212,10 @@ function copyOf(node: NodeRuntime, id: string): { copy: ShardCopy; assignment: A
   const assignment = node.copies.assignmentByNumber(Number(id));
   if (!assignment) throw new ToruaError('shard_not_found', `This node does not hold shard ${id}.`);
   const { shardUid } = assignment;
-  const copy = servingCopy(node.copies, { shardUid, term: asTerm(0), anyCopy: true }, node.numShards);
+  const copy = servingCopy(
+    node.copies,
+    { shardUid, term: asTerm(0), anyCopy: true },
+    node.numShards,
+  );
   return { copy, assignment };
 }

@@ -9,6 +9,8 @@ export class StoredState {
   readonly #disk: Disk;
   readonly #directory: string;
   #current: ClusterState | undefined;
+  /** A push and a registration may bring states at once; they share one file. */
+  #turn: Promise<unknown> = Promise.resolve();
 
   constructor(disk: Disk, directory: string) {
     this.#disk = disk;
@@ -30,7 +32,13 @@ export class StoredState {
    * Takes a state that is newer than the one known; false when it is not. Durable when resolved.
    * Errors: `wrong_cluster`, `stale_epoch`.
    */
-  async accept(state: ClusterState): Promise<boolean> {
+  accept(state: ClusterState): Promise<boolean> {
+    const next = this.#turn.then(() => this.#accept(state));
+    this.#turn = next.catch(() => {});
+    return next;
+  }
+
+  async #accept(state: ClusterState): Promise<boolean> {
     const known = this.#current;
     if (known && known.clusterId !== state.clusterId) {
       throw new ToruaError(

@@ -1,9 +1,8 @@
 /** Large values on the node: from the stream into a durable blob and then a record; from the blob into a stream. */
 import { Readable } from 'node:stream';
-import { asToruaError } from '../kernel/errors.ts';
-import { ToruaError } from '../kernel/errors.ts';
-import { deadlineIn } from '../kernel/deadline.ts';
 import type { ValueHandler } from '../http/value-routes.ts';
+import { deadlineIn } from '../kernel/deadline.ts';
+import { asToruaError, ToruaError } from '../kernel/errors.ts';
 import type { KeyAnswer, KeyBatch, KeyOperation } from '../protocol/key-operation.ts';
 import { ETAG_DIGITS } from '../shard/etag.ts';
 import type { OpenedBlob, ShardCopy } from '../shard/shard-copy.ts';
@@ -34,8 +33,13 @@ export function valueHandler(node: NodeRuntime, valueBytesMax: number): ValueHan
   };
 }
 
-async function store(node: NodeRuntime, operation: KeyOperation, body: Readable): Promise<KeyAnswer> {
-  if (node.stored.current?.config.readOnly) throw new ToruaError('read_only', 'The cluster is read-only.');
+async function store(
+  node: NodeRuntime,
+  operation: KeyOperation,
+  body: Readable,
+): Promise<KeyAnswer> {
+  if (node.stored.current?.config.readOnly)
+    throw new ToruaError('read_only', 'The cluster is read-only.');
   const copy = servingCopy(node.copies, operation, node.numShards);
   const contentType = operation.contentType ?? 'application/octet-stream';
   const writer = await copy.blobs.begin(contentType);
@@ -51,7 +55,11 @@ async function store(node: NodeRuntime, operation: KeyOperation, body: Readable)
     const stored = { contentType, etag: blob.slice(0, ETAG_DIGITS), bytes, blob };
     const conditions = { ifMatch, ifNoneMatch, ttlMs };
     const deadline = deadlineIn(node.world.clock, operation.deadlineMs);
-    return await copy.write({ verb: 'put', key, opId, callerOpId, stored, ...conditions }, term, deadline);
+    return await copy.write(
+      { verb: 'put', key, opId, callerOpId, stored, ...conditions },
+      term,
+      deadline,
+    );
   } finally {
     release();
   }
@@ -86,7 +94,10 @@ function only(batch: KeyBatch): KeyOperation {
 
 async function openStream(copy: ShardCopy, key: string): Promise<Readable> {
   const blob = await copy.openBlob(key);
-  if (!blob) throw new ToruaError('shard_opening', 'The value was replaced while it was opened.', { retryAfterMs: 10 });
+  if (!blob)
+    throw new ToruaError('shard_opening', 'The value was replaced while it was opened.', {
+      retryAfterMs: 10,
+    });
   return Readable.from(pieces(blob), { objectMode: false, highWaterMark: PIECE_BYTES });
 }
 
@@ -94,7 +105,8 @@ async function* pieces(blob: OpenedBlob): AsyncGenerator<Buffer> {
   try {
     for (let at = 0; at < blob.bytes; ) {
       const piece = await blob.file.read(at, Math.min(PIECE_BYTES, blob.bytes - at));
-      if (piece.length === 0) throw new ToruaError('invariant_broken', 'a blob is shorter than its record says');
+      if (piece.length === 0)
+        throw new ToruaError('invariant_broken', 'a blob is shorter than its record says');
       at += piece.length;
       yield piece;
     }

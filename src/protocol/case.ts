@@ -1,7 +1,9 @@
 /** The one place where snake_case of the wire and camelCase of the code meet. */
 import type { z } from 'zod';
 
-type CamelName<Name extends string> = Name extends `${infer Head}_${infer Tail}` ? `${Head}${Capitalize<CamelName<Tail>>}` : Name;
+type CamelName<Name extends string> = Name extends `${infer Head}_${infer Tail}`
+  ? `${Head}${Capitalize<CamelName<Tail>>}`
+  : Name;
 
 /** A wire type with camelCase names, all the way down. */
 export type Camel<T> = T extends readonly (infer Item)[]
@@ -22,11 +24,18 @@ export function decode<Schema extends z.ZodType>(schema: Schema, wire: unknown):
 }
 
 /** Gives a value the wire's names. Contract: it matches the schema; tests round-trip each one. */
-export function encode<Schema extends z.ZodType>(_schema: Schema, value: Decoded<Schema>): z.input<Schema> {
+export function encode<Schema extends z.ZodType>(
+  _schema: Schema,
+  value: Decoded<Schema>,
+): z.input<Schema> {
   return renamed(value, snakeNames, toSnake) as z.input<Schema>;
 }
 
-function renamed(value: unknown, names: Map<string, string>, rename: (name: string) => string): unknown {
+function renamed(
+  value: unknown,
+  names: Map<string, string>,
+  rename: (name: string) => string,
+): unknown {
   if (Array.isArray(value)) return value.map((item) => renamed(item, names, rename));
   if (typeof value !== 'object' || value === null) return value;
   const result: Record<string, unknown> = {};
@@ -42,5 +51,7 @@ function renamed(value: unknown, names: Map<string, string>, rename: (name: stri
   return result;
 }
 
-const toCamel = (name: string): string => name.replace(/_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
-const toSnake = (name: string): string => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+const toCamel = (name: string): string =>
+  name.replace(/_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
+const toSnake = (name: string): string =>
+  name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);

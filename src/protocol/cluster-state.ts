@@ -9,7 +9,15 @@ import type { Decoded } from './case.ts';
 export const idSchema = z.string().regex(/^[0-9a-f]{16}$/);
 
 /** What a node is, as the leader sees it. `leaving`, `maintenance` and `evacuating` are wishes, the rest verdicts. */
-export const NODE_STATUSES = ['unknown', 'healthy', 'unhealthy', 'dead', 'leaving', 'maintenance', 'evacuating'] as const;
+export const NODE_STATUSES = [
+  'unknown',
+  'healthy',
+  'unhealthy',
+  'dead',
+  'leaving',
+  'maintenance',
+  'evacuating',
+] as const;
 
 /** One node of the cluster; it stays listed after it failed. */
 export const nodeSchema = z.object({
@@ -71,7 +79,10 @@ export const clusterStateSchema = z.object({
   databases: z.array(
     z.object({
       name: z.string(),
-      routing: z.object({ routing_version: z.number().int().min(1), num_shards: z.number().int().min(1) }),
+      routing: z.object({
+        routing_version: z.number().int().min(1),
+        num_shards: z.number().int().min(1),
+      }),
       shards: z.array(shardSchema),
     }),
   ),

@@ -44,7 +44,15 @@ export const registerRequestSchema = z.object({
 export const registerAnswerSchema = z.object({
   node_id: z.string(),
   cluster_id: z.string(),
-  shards: z.array(z.object({ shard_id: z.number().int(), shard_uid: idSchema, copy_id: idSchema, term: z.number().int(), is_primary: z.boolean() })),
+  shards: z.array(
+    z.object({
+      shard_id: z.number().int(),
+      shard_uid: idSchema,
+      copy_id: idSchema,
+      term: z.number().int(),
+      is_primary: z.boolean(),
+    }),
+  ),
   config: clusterConfigSchema,
   lease_ms: z.number(),
   /** Absent while the coordinator waits for its first assignment or recovers: nothing to act on yet. */
@@ -56,7 +64,12 @@ export const heartbeatRequestSchema = z.object({
   node_id: z.string(),
   incarnation: z.string(),
   copies: z.array(heldCopySchema),
-  load: z.object({ requests_per_second: z.number(), shards: z.array(z.object({ shard_uid: idSchema, requests_per_second: z.number() })) }).optional(),
+  load: z
+    .object({
+      requests_per_second: z.number(),
+      shards: z.array(z.object({ shard_uid: idSchema, requests_per_second: z.number() })),
+    })
+    .optional(),
 });
 
 /** Answer to POST /heartbeat. `lease_ms` 0: no lease granted. */
@@ -71,10 +84,18 @@ export const heartbeatAnswerSchema = z.object({
 export const pushStateSchema = z.object({ state: clusterStateSchema });
 
 /** Answer: what the node holds after it acted on the state. */
-export const pushStateAnswerSchema = z.object({ state_version: z.number().int(), copies: z.array(heldCopySchema) });
+export const pushStateAnswerSchema = z.object({
+  state_version: z.number().int(),
+  copies: z.array(heldCopySchema),
+});
 
 /** POST /internal/v1/release on a node: give an empty copy back. Refused when a write came first. */
-export const releaseRequestSchema = z.object({ leader_epoch: z.number().int(), copy_id: idSchema, shard_uid: idSchema, term: z.number().int() });
+export const releaseRequestSchema = z.object({
+  leader_epoch: z.number().int(),
+  copy_id: idSchema,
+  shard_uid: idSchema,
+  term: z.number().int(),
+});
 
 /** Answer: `released` false means the copy holds a record and stays. */
 export const releaseAnswerSchema = z.object({ released: z.boolean() });
@@ -111,7 +132,10 @@ export const listRowSchema = z.object({
 });
 
 /** Answer: rows ascending by UTF-8 bytes; `next` names the last key looked at when there may be more. */
-export const listAnswerSchema = z.object({ rows: z.array(listRowSchema), next: z.string().optional() });
+export const listAnswerSchema = z.object({
+  rows: z.array(listRowSchema),
+  next: z.string().optional(),
+});
 
 /** POST /internal/v1/delete-range on a node: one page; repeatable under its `op_id`. */
 export const deleteRangeRequestSchema = z.object({
@@ -126,13 +150,26 @@ export const deleteRangeRequestSchema = z.object({
 });
 
 /** Answer: how many keys went, and where the next page begins. */
-export const deleteRangeAnswerSchema = z.object({ deleted: z.number().int(), next: z.string().nullable() });
+export const deleteRangeAnswerSchema = z.object({
+  deleted: z.number().int(),
+  next: z.string().nullable(),
+});
 
 /** POST /internal/v1/skip on a node: give a record up that was kept aside. */
-export const skipRequestSchema = z.object({ shard_uid: idSchema, copy_id: idSchema, term: z.number().int(), seq: z.number().int() });
+export const skipRequestSchema = z.object({
+  shard_uid: idSchema,
+  copy_id: idSchema,
+  term: z.number().int(),
+  seq: z.number().int(),
+});
 
 /** POST /internal/v1/accept-damage on a node: open a damaged copy with what its base and log still give. */
-export const acceptDamageRequestSchema = z.object({ leader_epoch: z.number().int(), copy_id: idSchema, shard_uid: idSchema, term: z.number().int() });
+export const acceptDamageRequestSchema = z.object({
+  leader_epoch: z.number().int(),
+  copy_id: idSchema,
+  shard_uid: idSchema,
+  term: z.number().int(),
+});
 
 /** An answer that says nothing but "done". */
 export const doneSchema = z.object({ done: z.boolean() });

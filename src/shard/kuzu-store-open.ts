@@ -7,7 +7,7 @@ import { inDoubt, StoreLayout, type StoreState } from './kuzu-store-layout.ts';
 import { type LiveDatabase, makeBase, openLive, type StoreParts } from './kuzu-store-live.ts';
 import { KUZU_STORE_LIMITS, type KuzuStoreLimits } from './kuzu-store-policy.ts';
 
-/** What a Kuzu store needs. `poolBytes` is a bound per copy, at least 64 MiB; 256 MiB is the engine's sane size. */
+/** What a Kuzu store needs. `poolBytes` is a bound per copy, at least 128 MiB; 256 MiB is the engine's sane size. */
 export interface KuzuStoreOptions {
   readonly disk: Disk;
   readonly clock: Clock;

@@ -147,7 +147,8 @@ export class ShardCopy {
     if (verb === 'get' || verb === 'head') return this.read(operation);
     const base = { key, opId, callerOpId, ifMatch };
     if (verb === 'delete') return this.write({ ...base, verb }, operation.term, deadline);
-    const value = operation.value ?? Buffer.alloc(0);
+    // A copy: the frame's buffer must not stay in memory for as long as one of its values.
+    const value = Buffer.from(operation.value ?? '');
     const contentType = operation.contentType ?? 'application/octet-stream';
     const stored = { contentType, etag: etagOf(contentType, value), bytes: value.length, value };
     const { ttlMs, ifNoneMatch } = operation;

@@ -141,6 +141,19 @@ test('while two batches are out operations collect, and leave when one comes bac
   await Promise.all(waiting);
 });
 
+test('no more batches than allowed leave in one turn', async () => {
+  const { clock, wire, submit } = lane({ batchOperationsMax: 1 });
+  const all = ['a', 'b', 'c'].map((key) => submit(key));
+  await clock.turn();
+  expect(wire.sent).toHaveLength(2);
+  wire.acknowledge(0);
+  await clock.turn();
+  await clock.turn();
+  wire.acknowledge(1);
+  wire.acknowledge(2);
+  await Promise.all(all);
+});
+
 test('no batch passes its bounds in operations or bytes', async () => {
   const { clock, wire, submit, channel } = lane({
     batchOperationsMax: 2,

@@ -25,7 +25,7 @@ export interface WireAnswer {
 
 /**
  * Sends requests. Errors: `node_unreachable` (no answer; the peer may or may not have acted), `deadline_exceeded`,
- * `overloaded` (the breaker is open). Contract: nothing is retried here; whoever knows what is repeatable does.
+ * `overloaded` (too many requests to one address). An open breaker is `node_unreachable`. Contract: nothing is retried here; whoever knows what is repeatable does.
  */
 export interface Wire {
   send(request: WireRequest, deadline: Deadline): Promise<WireAnswer>;

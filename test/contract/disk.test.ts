@@ -48,7 +48,8 @@ describe.each(IMPLEMENTATIONS)('$name', ({ make }) => {
     await file.write(0, Buffer.from(text));
     await file.close();
   };
-  const text = async (at: string): Promise<string | undefined> => (await readWhole(disk, at))?.toString();
+  const text = async (at: string): Promise<string | undefined> =>
+    (await readWhole(disk, at))?.toString();
 
   test('bytes are read where they were written, shorter at the end', async () => {
     const file = await disk.open(path, 'write');
@@ -91,7 +92,9 @@ describe.each(IMPLEMENTATIONS)('$name', ({ make }) => {
     const file = await disk.open(path, 'read');
     await expect(file.write(0, Buffer.from('x'))).rejects.toMatchObject({ code: 'storage_failed' });
     await file.close();
-    await expect(disk.open(`${made.root}/no/file`, 'write')).rejects.toMatchObject({ code: 'storage_failed' });
+    await expect(disk.open(`${made.root}/no/file`, 'write')).rejects.toMatchObject({
+      code: 'storage_failed',
+    });
   });
 
   test('a closed file refuses every call', async () => {
@@ -112,7 +115,9 @@ describe.each(IMPLEMENTATIONS)('$name', ({ make }) => {
     expect(await disk.exists(`${made.root}/x/y/z`)).toBe(true);
     expect(await disk.exists(`${made.root}/x/q`)).toBe(false);
     await disk.syncDirectory(`${made.root}/x/y`);
-    await expect(disk.syncDirectory(`${made.root}/absent`)).rejects.toMatchObject({ code: 'storage_failed' });
+    await expect(disk.syncDirectory(`${made.root}/absent`)).rejects.toMatchObject({
+      code: 'storage_failed',
+    });
   });
 
   test('rename replaces its target', async () => {
@@ -121,7 +126,9 @@ describe.each(IMPLEMENTATIONS)('$name', ({ make }) => {
     await disk.rename(path, `${path}.old`);
     expect(await text(`${path}.old`)).toBe('new');
     expect(await disk.exists(path)).toBe(false);
-    await expect(disk.rename(path, `${path}.old`)).rejects.toMatchObject({ code: 'storage_failed' });
+    await expect(disk.rename(path, `${path}.old`)).rejects.toMatchObject({
+      code: 'storage_failed',
+    });
   });
 
   test('remove takes files and whole directories, and nothing that is absent', async () => {
@@ -163,7 +170,9 @@ describe.each(IMPLEMENTATIONS)('$name', ({ make }) => {
 
   test('a lock is held once, and free again after release', async () => {
     const lock = await disk.lock(`${made.root}/LOCK`);
-    await expect(disk.lock(`${made.root}/LOCK`)).rejects.toMatchObject({ code: 'directory_locked' });
+    await expect(disk.lock(`${made.root}/LOCK`)).rejects.toMatchObject({
+      code: 'directory_locked',
+    });
     await lock.release();
     await lock.release();
     const again = await disk.lock(`${made.root}/LOCK`);

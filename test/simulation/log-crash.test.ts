@@ -1,3 +1,4 @@
+/** The long run of the crash stories; a short one stands beside the log. */
 import { test } from 'vitest';
 import { playCrashStory } from './log-crash.ts';
 

@@ -12,7 +12,6 @@ import { copyOf, dropOf, LogWorld, recordOf, truncateOf } from './log-world.ts';
 import type { SyncCall } from './sim-disk.ts';
 import { type SimRandom, simRandom } from './sim-random.ts';
 
-
 /** What a copy should hold. */
 interface ModelCopy {
   lastSeq: number;

@@ -1,3 +1,4 @@
+/** Virtual time: what runs when, and what a seed decides. */
 import { expect, test } from 'vitest';
 import { pause } from '../../src/kernel/clock.ts';
 import { SimClock } from './sim-clock.ts';

@@ -43,11 +43,22 @@ test('a power failure keeps any subset of unsynced sectors, never a part of one'
     await file.write(0, Buffer.alloc(3 * SECTOR_BYTES, 'b'));
     sim.crash();
     const bytes = sim.peek('/file');
-    const sectors = [0, 1, 2].map((at) => bytes.subarray(at * SECTOR_BYTES, (at + 1) * SECTOR_BYTES));
+    const sectors = [0, 1, 2].map((at) =>
+      bytes.subarray(at * SECTOR_BYTES, (at + 1) * SECTOR_BYTES),
+    );
     expect(sectors.every((sector) => sector.every((byte) => byte === sector[0]))).toBe(true);
     return sectors.map((sector) => String.fromCharCode(sector[0] ?? 0)).join('');
   }, 500);
-  expect([...found.keys()].sort()).toEqual(['aaa', 'aab', 'aba', 'abb', 'baa', 'bab', 'bba', 'bbb']);
+  expect([...found.keys()].sort()).toEqual([
+    'aaa',
+    'aab',
+    'aba',
+    'abb',
+    'baa',
+    'bab',
+    'bba',
+    'bbb',
+  ]);
 });
 
 test('an unsynced length may persist without its bytes, and the other way round', async () => {
@@ -59,7 +70,13 @@ test('an unsynced length may persist without its bytes, and the other way round'
     const bytes = sim.peek('/file');
     return `${bytes.length === 1_100 ? 'long' : bytes.length === 100 ? 'short' : 'between'} ${bytes.includes('b') ? 'b' : '-'}`;
   });
-  expect([...found.keys()].sort()).toEqual(['between -', 'between b', 'long -', 'long b', 'short -']);
+  expect([...found.keys()].sort()).toEqual([
+    'between -',
+    'between b',
+    'long -',
+    'long b',
+    'short -',
+  ]);
 });
 
 test('an unsynced truncation may come back, with the old bytes', async () => {
@@ -68,7 +85,11 @@ test('an unsynced truncation may come back, with the old bytes', async () => {
     await file.sync();
     await file.truncate(0);
     sim.crash();
-    return sim.peek('/file').length === 0 ? 'cut' : sim.peek('/file').includes('a') ? 'back' : 'zeros';
+    return sim.peek('/file').length === 0
+      ? 'cut'
+      : sim.peek('/file').includes('a')
+        ? 'back'
+        : 'zeros';
   });
   expect([...found.keys()].sort()).toEqual(['back', 'cut', 'zeros']);
 });
@@ -115,7 +136,7 @@ test('calls of the dead hang when asked to', async () => {
   const disk = sim.boot();
   sim.kill();
   let isSettled = false;
-  disk.list('/').finally(() => {
+  void disk.list('/').finally(() => {
     isSettled = true;
   });
   await new SimClock().run();

@@ -136,7 +136,12 @@ export class SimDisk {
 }
 
 /** Runs one call: the hook, the latency, and death. */
-async function perform<T>(disk: SimDisk, epoch: number, call: SimCall, effect: () => T): Promise<T> {
+async function perform<T>(
+  disk: SimDisk,
+  epoch: number,
+  call: SimCall,
+  effect: () => T,
+): Promise<T> {
   const { clock, latencyMs, deadCalls } = disk.options;
   const checkAlive = (): Promise<void> | undefined => {
     if (disk.epoch === epoch) return undefined;

@@ -21,7 +21,8 @@ export function bulkRoutes(context: CoordinatorApp): void {
       tag: 'data',
       access: 'write',
       operation: 'bulk',
-      summary: 'Many puts, gets and deletes as NDJSON lines; one answer line per line, in the same order.',
+      summary:
+        'Many puts, gets and deletes as NDJSON lines; one answer line per line, in the same order.',
       bodyKind: 'stream',
       bodyBytesMax: BULK_BYTES_MAX,
       answers: { 200: 'NDJSON, one line per line.' },
@@ -40,7 +41,11 @@ export function bulkRoutes(context: CoordinatorApp): void {
         traceparent: request.traceparent,
       };
       void reply.header('content-type', 'application/x-ndjson');
-      return reply.send(Readable.from(bulkAnswers(parts, rawBody(request as never) ?? Readable.from([])), { objectMode: false }));
+      return reply.send(
+        Readable.from(bulkAnswers(parts, rawBody(request as never) ?? Readable.from([])), {
+          objectMode: false,
+        }),
+      );
     },
   );
 }

@@ -1,10 +1,10 @@
 /** GET /_cat/...: the same facts as aligned text for a terminal. Source: REST contract, section 4. */
 import { z } from 'zod';
 import { shardRows } from '../../cluster/summary.ts';
+import { userRoute } from '../../http/user-route.ts';
 import { isoTime } from '../../kernel/clock.ts';
 import { ToruaError } from '../../kernel/errors.ts';
 import { nearest } from '../../kernel/suggest.ts';
-import { userRoute } from '../../http/user-route.ts';
 import { flagSchema } from '../../protocol/rest.ts';
 import type { CoordinatorApp } from '../coordinator-app.ts';
 import type { CoordinatorRuntime } from '../coordinator-runtime.ts';
@@ -34,12 +34,30 @@ const TABLES: Readonly<Record<string, (runtime: CoordinatorRuntime) => Table>> =
 /** Declares the tables that exist. */
 export function catRoutes({ app, runtime }: CoordinatorApp): void {
   for (const [name, build] of Object.entries(TABLES)) {
-    userRoute(app, { method: 'GET', url: `/_cat/${name}`, access: 'read', tag: 'cluster', operation: `cat_${name}`, summary: `${name} as an aligned table.`, query: catQuery, answers: { 200: 'Text, or JSON with format=json.' } }, (request, reply) => {
-      const { v, h, s, format } = request.query;
-      const table = chosen(build(runtime), h, s);
-      if (format === 'json') return table.rows.map((row) => Object.fromEntries(table.columns.map((column) => [column, row[column]])));
-      return reply.header('content-type', 'text/plain; charset=utf-8').send(aligned(table, v ?? false));
-    });
+    userRoute(
+      app,
+      {
+        method: 'GET',
+        url: `/_cat/${name}`,
+        access: 'read',
+        tag: 'cluster',
+        operation: `cat_${name}`,
+        summary: `${name} as an aligned table.`,
+        query: catQuery,
+        answers: { 200: 'Text, or JSON with format=json.' },
+      },
+      (request, reply) => {
+        const { v, h, s, format } = request.query;
+        const table = chosen(build(runtime), h, s);
+        if (format === 'json')
+          return table.rows.map((row) =>
+            Object.fromEntries(table.columns.map((column) => [column, row[column]])),
+          );
+        return reply
+          .header('content-type', 'text/plain; charset=utf-8')
+          .send(aligned(table, v ?? false));
+      },
+    );
   }
 }
 
@@ -48,12 +66,18 @@ export function chosen(table: Table, columns: string | undefined, sort: string |
   const known = (name: string): string => {
     if (table.columns.includes(name)) return name;
     const near = nearest(name, table.columns);
-    throw new ToruaError('invalid_request', `There is no column ${JSON.stringify(name)}${near ? `; did you mean ${near}?` : ''} The columns are ${table.columns.join(', ')}.`);
+    throw new ToruaError(
+      'invalid_request',
+      `There is no column ${JSON.stringify(name)}${near ? `; did you mean ${near}?` : ''} The columns are ${table.columns.join(', ')}.`,
+    );
   };
-  const keys = (sort ?? '').split(',').filter(Boolean).map((part) => {
-    const [name = '', direction] = part.split(':');
-    return { name: known(name), sign: direction === 'desc' ? -1 : 1 };
-  });
+  const keys = (sort ?? '')
+    .split(',')
+    .filter(Boolean)
+    .map((part) => {
+      const [name = '', direction] = part.split(':');
+      return { name: known(name), sign: direction === 'desc' ? -1 : 1 };
+    });
   const rows = [...table.rows].sort((left, right) => {
     for (const { name, sign } of keys) {
       const order = compareCells(left[name] ?? '', right[name] ?? '');
@@ -66,9 +90,22 @@ export function chosen(table: Table, columns: string | undefined, sort: string |
 
 /** Text with columns of one width each, two spaces apart. */
 export function aligned(table: Table, withHeadings: boolean): string {
-  const lines = [...(withHeadings ? [table.columns] : []), ...table.rows.map((row) => table.columns.map((column) => row[column] ?? ''))];
-  const widths = table.columns.map((_, place) => Math.max(0, ...lines.map((line) => line[place]?.length ?? 0)));
-  return lines.map((line) => `${line.map((cell, place) => cell.padEnd(widths[place] ?? 0)).join('  ').trimEnd()}\n`).join('');
+  const lines = [
+    ...(withHeadings ? [table.columns] : []),
+    ...table.rows.map((row) => table.columns.map((column) => row[column] ?? '')),
+  ];
+  const widths = table.columns.map((_, place) =>
+    Math.max(0, ...lines.map((line) => line[place]?.length ?? 0)),
+  );
+  return lines
+    .map(
+      (line) =>
+        `${line
+          .map((cell, place) => cell.padEnd(widths[place] ?? 0))
+          .join('  ')
+          .trimEnd()}\n`,
+    )
+    .join('');
 }
 
 function compareCells(left: string, right: string): number {
@@ -85,7 +122,13 @@ function nodesTable(runtime: CoordinatorRuntime): Table {
       id: node.id,
       addr: node.addr,
       status: node.status,
-      shards: String(state.databases.flatMap((database) => database.shards).filter((shard) => shard.copies.some((copy) => copy.nodeId === node.id && copy.state !== 'lost')).length),
+      shards: String(
+        state.databases
+          .flatMap((database) => database.shards)
+          .filter((shard) =>
+            shard.copies.some((copy) => copy.nodeId === node.id && copy.state !== 'lost'),
+          ).length,
+      ),
       max_shards: String(node.maxShards ?? state.config.maxShardsPerNode),
       zone: node.zone ?? '-',
       version: node.version,

@@ -2,11 +2,11 @@
 import type { Readable } from 'node:stream';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import { parseDuration } from '../../kernel/config.ts';
-import { type ErrorCode, isErrorCode, ToruaError } from '../../kernel/errors.ts';
 import { keyOfTarget } from '../../http/key-path.ts';
 import { bodyBytesOrStream } from '../../http/route-info.ts';
 import { userRoute } from '../../http/user-route.ts';
+import { parseDuration } from '../../kernel/config.ts';
+import { type ErrorCode, isErrorCode, ToruaError } from '../../kernel/errors.ts';
 import type { KeyAnswer, KeyVerb } from '../../protocol/key-operation.ts';
 import type { CoordinatorApp } from '../coordinator-app.ts';
 import type { RoutedAnswer, UserOperation } from '../key-router.ts';
@@ -17,7 +17,9 @@ const DEFAULT_TYPE = 'application/octet-stream';
 const TTL_MS_MAX = 100 * 365 * 86_400_000;
 const IDEMPOTENCY_KEY_LENGTH_MAX = 256;
 
-const putQuery = z.strictObject({ ttl: z.string().optional().describe('Time to live, such as 30s.') });
+const putQuery = z.strictObject({
+  ttl: z.string().optional().describe('Time to live, such as 30s.'),
+});
 const getQuery = z.strictObject({ consistency: z.enum(['primary', 'any']).optional() });
 
 /** Declares the routes under /data and its alias /store. */
@@ -25,22 +27,96 @@ export function dataRoutes(context: CoordinatorApp): void {
   const { app, valueBytesMax } = context;
   const base = { url: '/data/*', aliases: ['/store/*'], tag: TAG, compress: true } as const;
   const body = { bodyKind: 'either', bodyBytesMax: valueBytesMax } as const;
-  userRoute(app, { ...base, ...body, method: 'PUT', access: 'write', operation: 'put', summary: 'Stores any bytes under a key.', query: putQuery, answers: { 204: 'Stored and durable; the etag header names the value.' } }, (request, reply) =>
-    put(context, { request: request as unknown as FastifyRequest, reply, ttl: request.query.ttl }),
+  userRoute(
+    app,
+    {
+      ...base,
+      ...body,
+      method: 'PUT',
+      access: 'write',
+      operation: 'put',
+      summary: 'Stores any bytes under a key.',
+      query: putQuery,
+      answers: { 204: 'Stored and durable; the etag header names the value.' },
+    },
+    (request, reply) =>
+      put(context, {
+        request: request as unknown as FastifyRequest,
+        reply,
+        ttl: request.query.ttl,
+      }),
   );
-  userRoute(app, { ...base, method: 'GET', head: false, access: 'read', operation: 'get', summary: 'The exact bytes of a key.', query: getQuery, answers: { 200: 'The value, with its content-type and etag.' } }, (request, reply) =>
-    get(context, { request: request as unknown as FastifyRequest, reply, verb: 'get', anyCopy: request.query.consistency === 'any' }),
+  userRoute(
+    app,
+    {
+      ...base,
+      method: 'GET',
+      head: false,
+      access: 'read',
+      operation: 'get',
+      summary: 'The exact bytes of a key.',
+      query: getQuery,
+      answers: { 200: 'The value, with its content-type and etag.' },
+    },
+    (request, reply) =>
+      get(context, {
+        request: request as unknown as FastifyRequest,
+        reply,
+        verb: 'get',
+        anyCopy: request.query.consistency === 'any',
+      }),
   );
-  userRoute(app, { ...base, method: 'HEAD', access: 'read', operation: 'head', summary: 'As GET, without the value.', query: getQuery }, (request, reply) =>
-    get(context, { request: request as unknown as FastifyRequest, reply, verb: 'head', anyCopy: request.query.consistency === 'any' }),
+  userRoute(
+    app,
+    {
+      ...base,
+      method: 'HEAD',
+      access: 'read',
+      operation: 'head',
+      summary: 'As GET, without the value.',
+      query: getQuery,
+    },
+    (request, reply) =>
+      get(context, {
+        request: request as unknown as FastifyRequest,
+        reply,
+        verb: 'head',
+        anyCopy: request.query.consistency === 'any',
+      }),
   );
-  userRoute(app, { ...base, method: 'DELETE', access: 'write', operation: 'delete', summary: 'Deletes a key, also one that does not exist.', answers: { 204: 'Gone.' } }, (request, reply) =>
-    remove(context, request as unknown as FastifyRequest, reply),
+  userRoute(
+    app,
+    {
+      ...base,
+      method: 'DELETE',
+      access: 'write',
+      operation: 'delete',
+      summary: 'Deletes a key, also one that does not exist.',
+      answers: { 204: 'Gone.' },
+    },
+    (request, reply) => remove(context, request as unknown as FastifyRequest, reply),
   );
   const noKey = (): never => {
-    throw new ToruaError('invalid_key', 'There is no key; PUT /data/{key} stores a value under one.');
+    throw new ToruaError(
+      'invalid_key',
+      'There is no key; PUT /data/{key} stores a value under one.',
+    );
   };
-  userRoute(app, { method: 'PUT', url: '/data', aliases: ['/store'], tag: TAG, access: 'write', operation: 'put_without_key', summary: 'Refused: a key is missing.', bodyKind: 'either', bodyBytesMax: valueBytesMax }, noKey);
+  userRoute(
+    app,
+    {
+      method: 'PUT',
+      url: '/data',
+      aliases: ['/store'],
+      tag: TAG,
+      access: 'write',
+      operation: 'put_without_key',
+      summary: 'Refused: a key is missing.',
+      bodyKind: 'either',
+      bodyBytesMax: valueBytesMax,
+    },
+    noKey,
+  );
 }
 
 interface PutRequest {
@@ -63,9 +139,17 @@ async function put(context: CoordinatorApp, { request, reply, ttl }: PutRequest)
 }
 
 /** A large value: its bytes can be read only once, so nothing is repeated after the first of them was sent. */
-async function putStream(context: CoordinatorApp, operation: UserOperation, request: FastifyRequest, body: Readable): Promise<RoutedAnswer> {
+async function putStream(
+  context: CoordinatorApp,
+  operation: UserOperation,
+  request: FastifyRequest,
+  body: Readable,
+): Promise<RoutedAnswer> {
   const { runtime, streams } = context;
-  const length = request.headers['content-encoding'] === undefined ? Number(request.headers['content-length']) : Number.NaN;
+  const length =
+    request.headers['content-encoding'] === undefined
+      ? Number(request.headers['content-length'])
+      : Number.NaN;
   let sent = false;
   try {
     return await runtime.keys.stream(
@@ -91,29 +175,55 @@ interface GetRequest {
   readonly anyCopy: boolean;
 }
 
-async function get(context: CoordinatorApp, { request, reply, verb, anyCopy }: GetRequest): Promise<unknown> {
+async function get(
+  context: CoordinatorApp,
+  { request, reply, verb, anyCopy }: GetRequest,
+): Promise<unknown> {
   const { runtime, streams } = context;
-  const operation: UserOperation = { ...userOperation(context, request, verb), opId: '', callerOpId: false, anyCopy };
+  const operation: UserOperation = {
+    ...userOperation(context, request, verb),
+    opId: '',
+    callerOpId: false,
+    anyCopy,
+  };
   const routed = await runtime.keys.execute(operation, request.deadline);
   const { answer } = routed;
-  if (verb === 'head' || answer.status !== 200 || answer.value !== undefined) return sendAnswer(reply, routed);
+  if (verb === 'head' || answer.status !== 200 || answer.value !== undefined)
+    return sendAnswer(reply, routed);
   const gone = new AbortController();
   request.raw.once('close', () => gone.abort());
   let stream: Readable | undefined;
-  const streamed = await runtime.keys.stream(operation, request.deadline, async (address, batch) => {
-    const got = await streams.get({ address, batch, idleMs: Math.max(1, request.deadline.remainingMs()), signal: gone.signal });
-    stream = got.body;
-    return got.answer;
-  });
+  const streamed = await runtime.keys.stream(
+    operation,
+    request.deadline,
+    async (address, batch) => {
+      const got = await streams.get({
+        address,
+        batch,
+        idleMs: Math.max(1, request.deadline.remainingMs()),
+        signal: gone.signal,
+      });
+      stream = got.body;
+      return got.answer;
+    },
+  );
   return sendAnswer(reply, streamed, stream);
 }
 
-async function remove(context: CoordinatorApp, request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
+async function remove(
+  context: CoordinatorApp,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<unknown> {
   const operation = userOperation(context, request, 'delete');
   return sendAnswer(reply, await context.runtime.keys.execute(operation, request.deadline));
 }
 
-function userOperation(context: CoordinatorApp, request: FastifyRequest, verb: KeyVerb): UserOperation {
+function userOperation(
+  context: CoordinatorApp,
+  request: FastifyRequest,
+  verb: KeyVerb,
+): UserOperation {
   const { headers } = request.raw;
   const callers = callersKey(headers['idempotency-key']);
   return {
@@ -131,8 +241,16 @@ function userOperation(context: CoordinatorApp, request: FastifyRequest, verb: K
 /** The caller's `idempotency-key`. Errors: `invalid_request` for an empty or very long one. */
 export function callersKey(header: string | string[] | undefined): string | undefined {
   if (header === undefined) return undefined;
-  if (typeof header === 'string' && header.length > 0 && header.length <= IDEMPOTENCY_KEY_LENGTH_MAX) return header;
-  throw new ToruaError('invalid_request', `idempotency-key must have 1 to ${IDEMPOTENCY_KEY_LENGTH_MAX} characters.`);
+  if (
+    typeof header === 'string' &&
+    header.length > 0 &&
+    header.length <= IDEMPOTENCY_KEY_LENGTH_MAX
+  )
+    return header;
+  throw new ToruaError(
+    'invalid_request',
+    `idempotency-key must have 1 to ${IDEMPOTENCY_KEY_LENGTH_MAX} characters.`,
+  );
 }
 
 function contentTypeOf(request: FastifyRequest): string {
@@ -142,7 +260,10 @@ function contentTypeOf(request: FastifyRequest): string {
 function ttlOf(text: string): number {
   const value = parseDuration(text);
   if (value !== undefined && value > 0 && value <= TTL_MS_MAX) return value;
-  throw new ToruaError('invalid_request', `ttl is ${JSON.stringify(text)}: it must be a duration such as "30s" or "5m".`);
+  throw new ToruaError(
+    'invalid_request',
+    `ttl is ${JSON.stringify(text)}: it must be a duration such as "30s" or "5m".`,
+  );
 }
 
 function sendAnswer(reply: FastifyReply, routed: RoutedAnswer, stream?: Readable): unknown {
@@ -153,15 +274,19 @@ function sendAnswer(reply: FastifyReply, routed: RoutedAnswer, stream?: Readable
   if (refusal) throw refusal;
   if (answer.etag !== undefined) void reply.header('etag', `"${answer.etag}"`);
   void reply.code(answer.status);
-  if (answer.status !== 200) return reply.send(null);
+  if (answer.status !== 200) return reply.send();
   void reply.header('content-type', answer.contentType ?? DEFAULT_TYPE);
   if (stream === undefined && answer.value !== undefined) return reply.send(answer.value);
   if (answer.bytes !== undefined) void reply.header('content-length', String(answer.bytes));
-  return reply.send(stream ?? null);
+  return reply.send(stream);
 }
 
 function refusalOf(answer: KeyAnswer): ToruaError | undefined {
   if (answer.code === undefined) return undefined;
   const code: ErrorCode = isErrorCode(answer.code) ? answer.code : 'bad_node_answer';
-  return new ToruaError(code, answer.detail ?? '', answer.etag === undefined ? {} : { fields: { etag: answer.etag } });
+  return new ToruaError(
+    code,
+    answer.detail ?? '',
+    answer.etag === undefined ? {} : { fields: { etag: answer.etag } },
+  );
 }

@@ -27,7 +27,8 @@ export function eventRoutes({ app, runtime }: CoordinatorApp): void {
     },
     (request, reply) => {
       const since = request.query.since ?? 0;
-      if (!request.raw.headers.accept?.includes('text/event-stream')) return runtime.events.since(since);
+      if (!request.raw.headers.accept?.includes('text/event-stream'))
+        return runtime.events.since(since);
       const resumed = Number(request.raw.headers['last-event-id'] ?? since);
       const stream = new PassThrough({ highWaterMark: FOLLOWER_BYTES_MAX });
       const send = (event: LoggedEvent): void => {
@@ -41,7 +42,8 @@ export function eventRoutes({ app, runtime }: CoordinatorApp): void {
         clock.after(KEEP_ALIVE_MS, keepAlive);
       };
       stream.write(': following\n\n');
-      for (const event of runtime.events.since(Number.isSafeInteger(resumed) ? resumed : 0).events) send(event);
+      for (const event of runtime.events.since(Number.isSafeInteger(resumed) ? resumed : 0).events)
+        send(event);
       const unfollow = runtime.events.follow(send);
       clock.after(KEEP_ALIVE_MS, keepAlive);
       stream.once('close', unfollow);

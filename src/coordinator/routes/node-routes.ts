@@ -2,10 +2,10 @@
 import { z } from 'zod';
 import { requireNode } from '../../cluster/state-access.ts';
 import { shardsOfNode } from '../../cluster/summary.ts';
+import { userRoute } from '../../http/user-route.ts';
 import { isoTime } from '../../kernel/clock.ts';
 import type { Deadline } from '../../kernel/deadline.ts';
 import { asToruaError } from '../../kernel/errors.ts';
-import { userRoute } from '../../http/user-route.ts';
 import type { NodeEntry } from '../../protocol/cluster-state.ts';
 import {
   broadcastAnswerSchema,
@@ -26,35 +26,118 @@ const idParams = z.strictObject({ id: z.string().min(1).max(255) });
 export function nodeRoutes(context: CoordinatorApp): void {
   const { app, runtime } = context;
   const base = { tag: TAG, params: idParams } as const;
-  userRoute(app, { method: 'GET', url: '/nodes', access: 'read', tag: TAG, operation: 'nodes', summary: 'Every node known, also those that failed.', answers: { 200: nodesAnswerSchema } }, () => ({
-    nodes: runtime.keeper.state.nodes.map((node) => nodeView(runtime, node)),
-  }));
-  userRoute(app, { ...base, method: 'GET', url: '/nodes/:id/info', access: 'read', operation: 'node_details', summary: 'One node.', answers: { 200: nodeInfoSchema } }, (request) =>
-    nodeInfo(runtime, request.params.id),
+  userRoute(
+    app,
+    {
+      method: 'GET',
+      url: '/nodes',
+      access: 'read',
+      tag: TAG,
+      operation: 'nodes',
+      summary: 'Every node known, also those that failed.',
+      answers: { 200: nodesAnswerSchema },
+    },
+    () => ({
+      nodes: runtime.keeper.state.nodes.map((node) => nodeView(runtime, node)),
+    }),
   );
-  userRoute(app, { ...base, method: 'PATCH', url: '/nodes/:id', access: 'admin', operation: 'patch_node', summary: 'Changes how many shard copies a node takes.', body: nodePatchSchema, answers: { 200: nodeInfoSchema } }, async (request) => {
-    await runtime.keeper.change({ kind: 'patch_node', nodeId: request.params.id, maxShards: request.body.max_shards });
-    return nodeInfo(runtime, request.params.id);
-  });
-  userRoute(app, { ...base, method: 'DELETE', url: '/nodes/:id', access: 'admin', operation: 'forget_node', summary: 'Forgets a node that is dead or drained.', query: forgetNodeQuerySchema, answers: { 204: 'Forgotten.' } }, async (request, reply) => {
-    const nodeId = request.params.id;
-    const acceptDataLoss = request.query.accept_data_loss ?? false;
-    await runtime.keeper.change({ kind: 'forget_node', nodeId, acceptDataLoss, leaseRunning: runtime.book.leaseRunning(nodeId) });
-    runtime.book.forget(nodeId);
-    return reply.code(204).send(null);
-  });
-  userRoute(app, { method: 'POST', url: '/broadcast', access: 'admin', tag: TAG, operation: 'broadcast', summary: 'Sends a payload to /control of every live node.', body: broadcastRequestSchema, answers: { 200: broadcastAnswerSchema } }, async (request) => {
-    const payload = Buffer.from(JSON.stringify(request.body.payload));
-    const nodes = runtime.keeper.state.nodes.filter((node) => node.status !== 'unhealthy' && node.status !== 'dead');
-    const results = await Promise.all(nodes.map((node) => tell(runtime, node, { payload, requestId: request.id, deadline: request.deadline })));
-    return { sent_to: results.length, results };
-  });
+  userRoute(
+    app,
+    {
+      ...base,
+      method: 'GET',
+      url: '/nodes/:id/info',
+      access: 'read',
+      operation: 'node_details',
+      summary: 'One node.',
+      answers: { 200: nodeInfoSchema },
+    },
+    (request) => nodeInfo(runtime, request.params.id),
+  );
+  userRoute(
+    app,
+    {
+      ...base,
+      method: 'PATCH',
+      url: '/nodes/:id',
+      access: 'admin',
+      operation: 'patch_node',
+      summary: 'Changes how many shard copies a node takes.',
+      body: nodePatchSchema,
+      answers: { 200: nodeInfoSchema },
+    },
+    async (request) => {
+      await runtime.keeper.change({
+        kind: 'patch_node',
+        nodeId: request.params.id,
+        maxShards: request.body.max_shards,
+      });
+      return nodeInfo(runtime, request.params.id);
+    },
+  );
+  userRoute(
+    app,
+    {
+      ...base,
+      method: 'DELETE',
+      url: '/nodes/:id',
+      access: 'admin',
+      operation: 'forget_node',
+      summary: 'Forgets a node that is dead or drained.',
+      query: forgetNodeQuerySchema,
+      answers: { 204: 'Forgotten.' },
+    },
+    async (request, reply) => {
+      const nodeId = request.params.id;
+      const acceptDataLoss = request.query.accept_data_loss ?? false;
+      await runtime.keeper.change({
+        kind: 'forget_node',
+        nodeId,
+        acceptDataLoss,
+        leaseRunning: runtime.book.leaseRunning(nodeId),
+      });
+      runtime.book.forget(nodeId);
+      return reply.code(204).send();
+    },
+  );
+  userRoute(
+    app,
+    {
+      method: 'POST',
+      url: '/broadcast',
+      access: 'admin',
+      tag: TAG,
+      operation: 'broadcast',
+      summary: 'Sends a payload to /control of every live node.',
+      body: broadcastRequestSchema,
+      answers: { 200: broadcastAnswerSchema },
+    },
+    async (request) => {
+      const payload = Buffer.from(JSON.stringify(request.body.payload));
+      const nodes = runtime.keeper.state.nodes.filter(
+        (node) => node.status !== 'unhealthy' && node.status !== 'dead',
+      );
+      const results = await Promise.all(
+        nodes.map((node) =>
+          tell(runtime, node, { payload, requestId: request.id, deadline: request.deadline }),
+        ),
+      );
+      return { sent_to: results.length, results };
+    },
+  );
 }
 
-async function tell(runtime: CoordinatorRuntime, node: NodeEntry, message: { payload: Buffer; requestId: string; deadline: Deadline }): Promise<{ node_id: string; err?: string }> {
+async function tell(
+  runtime: CoordinatorRuntime,
+  node: NodeEntry,
+  message: { payload: Buffer; requestId: string; deadline: Deadline },
+): Promise<{ node_id: string; err?: string }> {
   const { payload: body, requestId, deadline } = message;
   try {
-    const answer = await runtime.world.wire.send({ address: node.addr, method: 'POST', path: '/control', body, requestId }, deadline);
+    const answer = await runtime.world.wire.send(
+      { address: node.addr, method: 'POST', path: '/control', body, requestId },
+      deadline,
+    );
     if (answer.status >= 300) throw problemFromAnswer(answer, node.addr);
     return { node_id: node.id };
   } catch (reason) {
@@ -62,7 +145,10 @@ async function tell(runtime: CoordinatorRuntime, node: NodeEntry, message: { pay
   }
 }
 
-function nodeView(runtime: CoordinatorRuntime, node: NodeEntry): z.output<typeof nodesAnswerSchema>['nodes'][number] {
+function nodeView(
+  runtime: CoordinatorRuntime,
+  node: NodeEntry,
+): z.output<typeof nodesAnswerSchema>['nodes'][number] {
   const seen = runtime.book.view(node.id);
   return {
     id: node.id,
@@ -86,7 +172,8 @@ function nodeInfo(runtime: CoordinatorRuntime, nodeId: string): z.output<typeof 
     address: node.addr,
     status: node.status,
     shard_count: held,
-    last_heartbeat: seen.lastHeartbeatWallMs === undefined ? null : isoTime(seen.lastHeartbeatWallMs),
+    last_heartbeat:
+      seen.lastHeartbeatWallMs === undefined ? null : isoTime(seen.lastHeartbeatWallMs),
     uptime: Math.floor(seen.uptimeMs / 1_000),
     available_capacity: Math.max(0, max - held),
     max_shards: max,

@@ -1,11 +1,15 @@
 /** Routes of the contract that come with replication and moves of data: they say so instead of pretending. */
 import type { HTTPMethods } from 'fastify';
-import { ToruaError } from '../../kernel/errors.ts';
 import { userRoute } from '../../http/user-route.ts';
+import { ToruaError } from '../../kernel/errors.ts';
 import type { CoordinatorApp } from '../coordinator-app.ts';
 
 /** Path, methods, and what is missing. */
-const NOT_BUILT: readonly (readonly [url: string, methods: readonly HTTPMethods[], what: string])[] = [
+const NOT_BUILT: readonly (readonly [
+  url: string,
+  methods: readonly HTTPMethods[],
+  what: string,
+])[] = [
   ['/shards/:id/move', ['POST'], 'Moving a shard with its data'],
   ['/nodes/maintenance', ['POST'], 'Maintenance of nodes'],
   ['/nodes/:id/evacuate', ['POST', 'GET', 'DELETE'], 'Evacuating a node'],
@@ -22,9 +26,22 @@ export function notBuiltRoutes({ app }: CoordinatorApp): void {
   for (const [url, methods, what] of NOT_BUILT) {
     for (const method of methods) {
       const operation = `${method.toLowerCase()}${url.replaceAll(/[/:]+/g, '_')}`;
-      userRoute(app, { method, url, access: 'admin', tag: 'later', operation, summary: `${what} is not built yet.`, bodyKind: 'bytes', answers: { 501: 'Not built yet.' } }, () => {
-        throw new ToruaError('not_implemented', `${what} is not built yet.`);
-      });
+      userRoute(
+        app,
+        {
+          method,
+          url,
+          access: 'admin',
+          tag: 'later',
+          operation,
+          summary: `${what} is not built yet.`,
+          bodyKind: 'bytes',
+          answers: { 501: 'Not built yet.' },
+        },
+        () => {
+          throw new ToruaError('not_implemented', `${what} is not built yet.`);
+        },
+      );
     }
   }
 }

@@ -5,9 +5,19 @@ import { holderReport } from '../../cluster/facts.ts';
 import { requireShard } from '../../cluster/state-access.ts';
 import { shardRows } from '../../cluster/summary.ts';
 import { userRoute } from '../../http/user-route.ts';
-import { doneSchema, INTERNAL_PATHS, skipRequestSchema as skipMessageSchema } from '../../protocol/messages.ts';
+import {
+  doneSchema,
+  INTERNAL_PATHS,
+  skipRequestSchema as skipMessageSchema,
+} from '../../protocol/messages.ts';
 import { explainAnswerSchema, explainQuerySchema } from '../../protocol/rest-cluster.ts';
-import { assignAnswerSchema, assignRequestSchema, shardsAnswerSchema, skipAnswerSchema, skipRequestSchema } from '../../protocol/rest-nodes.ts';
+import {
+  assignAnswerSchema,
+  assignRequestSchema,
+  shardsAnswerSchema,
+  skipAnswerSchema,
+  skipRequestSchema,
+} from '../../protocol/rest-nodes.ts';
 import { callJson } from '../../transport/json-call.ts';
 import type { CoordinatorApp } from '../coordinator-app.ts';
 import type { CoordinatorRuntime } from '../coordinator-runtime.ts';
@@ -18,58 +28,130 @@ const idParams = z.strictObject({ id: z.string().regex(/^\d{1,9}$/, 'must be a s
 /** Declares the routes. */
 export function shardRoutes(context: CoordinatorApp): void {
   const { app, runtime } = context;
-  userRoute(app, { method: 'GET', url: '/shards', access: 'read', tag: TAG, operation: 'shards', summary: 'Every shard and the nodes that hold it.', answers: { 200: shardsAnswerSchema } }, () => {
-    const { state } = runtime.keeper;
-    const shards = shardRows(state, runtime.book.facts(state)).map((row) => ({
-      ShardID: row.shardId,
-      NodeID: row.nodeId,
-      IsPrimary: true as const,
-      replicas: [...row.replicas],
-      in_sync: [...row.inSync],
-      term: row.term,
-      state: row.state,
-    }));
-    return { num_shards: shards.length, shards };
-  });
-  userRoute(app, { method: 'POST', url: '/shards/assign', access: 'admin', tag: TAG, operation: 'assign_shard', summary: 'Puts an empty or lost shard on a node.', body: assignRequestSchema, answers: { 200: assignAnswerSchema, 202: assignAnswerSchema } }, async (request, reply) => {
-    const { shard_id: shardId, node_id: nodeId, is_primary: isPrimary, accept_data_loss: accept } = request.body;
-    const { state } = runtime.keeper;
-    const holder = holderReport(state, shardId, runtime.book.facts(state));
-    const command = { kind: 'assign_shard', shardId, nodeId, isPrimary, acceptDataLoss: accept ?? false, holder } as const;
-    const { effects } = await runtime.keeper.change(command);
-    const release = effects.find((effect) => effect.kind === 'release');
-    const shard = requireShard(runtime.keeper.state, shardId);
-    const primary = shard.copies.find((copy) => copy.copyId === shard.primary);
-    const answer = { shard_id: shardId, node_id: release?.targetNodeId ?? primary?.nodeId ?? '', is_primary: true, term: shard.term };
-    return reply.code(release ? 202 : 200).send(answer);
-  });
-  userRoute(app, { method: 'POST', url: '/shards/:id/skip', access: 'admin', tag: TAG, operation: 'skip_record', summary: 'Gives up a record that was kept aside.', params: idParams, body: skipRequestSchema, answers: { 200: skipAnswerSchema } }, async (request) => {
-    const shardId = Number(request.params.id);
-    const { seq } = request.body;
-    const { shardUid } = requireShard(runtime.keeper.state, shardId);
-    const { deadline } = request;
-    await runtime.keys.withRetry({ shardId, operation: { verb: 'skip', opId: '' }, deadline }, (target) =>
-      callJson(
-        runtime.world.wire,
-        {
-          address: target.addr,
-          path: INTERNAL_PATHS.skip,
-          request: skipMessageSchema,
-          body: { shardUid, copyId: target.copyId, term: target.term, seq },
-          answer: doneSchema,
-        },
-        deadline,
-      ),
-    );
-    return { shard_id: shardId, seq };
-  });
-  userRoute(app, { method: 'GET', url: '/cluster/allocation/explain', access: 'read', tag: TAG, operation: 'explain', summary: 'Why a shard is where it is, or nowhere, and what to do next.', query: explainQuerySchema, answers: { 200: explainAnswerSchema } }, (request) =>
-    explanation(runtime, request.query.shard_id),
+  userRoute(
+    app,
+    {
+      method: 'GET',
+      url: '/shards',
+      access: 'read',
+      tag: TAG,
+      operation: 'shards',
+      summary: 'Every shard and the nodes that hold it.',
+      answers: { 200: shardsAnswerSchema },
+    },
+    () => {
+      const { state } = runtime.keeper;
+      const shards = shardRows(state, runtime.book.facts(state)).map((row) => ({
+        ShardID: row.shardId,
+        NodeID: row.nodeId,
+        IsPrimary: true as const,
+        replicas: [...row.replicas],
+        in_sync: [...row.inSync],
+        term: row.term,
+        state: row.state,
+      }));
+      return { num_shards: shards.length, shards };
+    },
+  );
+  userRoute(
+    app,
+    {
+      method: 'POST',
+      url: '/shards/assign',
+      access: 'admin',
+      tag: TAG,
+      operation: 'assign_shard',
+      summary: 'Puts an empty or lost shard on a node.',
+      body: assignRequestSchema,
+      answers: { 200: assignAnswerSchema, 202: assignAnswerSchema },
+    },
+    async (request, reply) => {
+      const {
+        shard_id: shardId,
+        node_id: nodeId,
+        is_primary: isPrimary,
+        accept_data_loss: accept,
+      } = request.body;
+      const { state } = runtime.keeper;
+      const holder = holderReport(state, shardId, runtime.book.facts(state));
+      const command = {
+        kind: 'assign_shard',
+        shardId,
+        nodeId,
+        isPrimary,
+        acceptDataLoss: accept ?? false,
+        holder,
+      } as const;
+      const { effects } = await runtime.keeper.change(command);
+      const release = effects.find((effect) => effect.kind === 'release');
+      const shard = requireShard(runtime.keeper.state, shardId);
+      const primary = shard.copies.find((copy) => copy.copyId === shard.primary);
+      const answer = {
+        shard_id: shardId,
+        node_id: release?.targetNodeId ?? primary?.nodeId ?? '',
+        is_primary: true,
+        term: shard.term,
+      };
+      return reply.code(release ? 202 : 200).send(answer);
+    },
+  );
+  userRoute(
+    app,
+    {
+      method: 'POST',
+      url: '/shards/:id/skip',
+      access: 'admin',
+      tag: TAG,
+      operation: 'skip_record',
+      summary: 'Gives up a record that was kept aside.',
+      params: idParams,
+      body: skipRequestSchema,
+      answers: { 200: skipAnswerSchema },
+    },
+    async (request) => {
+      const shardId = Number(request.params.id);
+      const { seq } = request.body;
+      const { shardUid } = requireShard(runtime.keeper.state, shardId);
+      const { deadline } = request;
+      await runtime.keys.withRetry(
+        { shardId, operation: { verb: 'skip', opId: '' }, deadline },
+        (target) =>
+          callJson(
+            runtime.world.wire,
+            {
+              address: target.addr,
+              path: INTERNAL_PATHS.skip,
+              request: skipMessageSchema,
+              body: { shardUid, copyId: target.copyId, term: target.term, seq },
+              answer: doneSchema,
+            },
+            deadline,
+          ),
+      );
+      return { shard_id: shardId, seq };
+    },
+  );
+  userRoute(
+    app,
+    {
+      method: 'GET',
+      url: '/cluster/allocation/explain',
+      access: 'read',
+      tag: TAG,
+      operation: 'explain',
+      summary: 'Why a shard is where it is, or nowhere, and what to do next.',
+      query: explainQuerySchema,
+      answers: { 200: explainAnswerSchema },
+    },
+    (request) => explanation(runtime, request.query.shard_id),
   );
 }
 
 /** Without a number: the first shard that is not where it should be, else the first one. */
-function explanation(runtime: CoordinatorRuntime, wanted: number | undefined): z.output<typeof explainAnswerSchema> {
+function explanation(
+  runtime: CoordinatorRuntime,
+  wanted: number | undefined,
+): z.output<typeof explainAnswerSchema> {
   const { state } = runtime.keeper;
   const facts = runtime.book.facts(state);
   const troubled = shardRows(state, facts).find((row) => row.state !== 'active')?.shardId;
@@ -89,8 +171,14 @@ function explanation(runtime: CoordinatorRuntime, wanted: number | undefined): z
     nodes: found.nodes.map((node) => ({
       node_id: node.nodeId,
       verdict: node.decision === 'no' ? 'no' : 'yes',
-      deciders: node.deciders.map((decider) => ({ decider: decider.decider, verdict: decider.verdict, explanation: decider.explanation })),
+      deciders: node.deciders.map((decider) => ({
+        decider: decider.decider,
+        verdict: decider.verdict,
+        explanation: decider.explanation,
+      })),
     })),
-    next: next ? `${next.method} ${next.path}${next.body ? ` ${JSON.stringify(next.body)}` : ''}` : null,
+    next: next
+      ? `${next.method} ${next.path}${next.body ? ` ${JSON.stringify(next.body)}` : ''}`
+      : null,
   };
 }

@@ -1,0 +1,164 @@
+/**
+ * What users asked and were told, key by key, and whether one register could have answered so: every acknowledged
+ * operation takes effect once, at some moment between question and answer; one of unknown outcome at most once, at any
+ * moment behind its question; a refused one never.
+ */
+
+/** What an operation asks of one key. Etags stand for values: each write has its own. */
+export type Question =
+  | { readonly verb: 'get' }
+  | { readonly verb: 'put'; readonly etag: string; readonly condition: Condition }
+  | { readonly verb: 'delete'; readonly condition: Condition };
+
+/** `ifMatch`: this etag is there. `ifAbsent`: none is. */
+export type Condition =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'ifAbsent' }
+  | { readonly kind: 'ifMatch'; readonly etag: string };
+
+/** What was answered. `etag` undefined: the key is not there. */
+export type Answer =
+  | { readonly kind: 'found'; readonly etag: string | undefined }
+  | { readonly kind: 'done' }
+  /** The condition did not hold; the etag that stood against it. */
+  | { readonly kind: 'unmet'; readonly etag: string | undefined }
+  | { readonly kind: 'unknown' };
+
+/** One operation on one key. Times are positions in the order of the run. */
+export interface Entry {
+  readonly key: string;
+  readonly question: Question;
+  readonly askedAt: number;
+  answeredAt: number;
+  answer: Answer;
+  /** For people. */
+  readonly label: string;
+}
+
+/** The operations of a run. */
+export class History {
+  readonly #byKey = new Map<string, Entry[]>();
+  #order = 0;
+
+  /** Notes a question; its outcome is unknown until `close` or `drop`. */
+  open(key: string, question: Question, label: string): Entry {
+    this.#order += 1;
+    const answeredAt = Number.POSITIVE_INFINITY;
+    const answer: Answer = { kind: 'unknown' };
+    const entry: Entry = { key, question, askedAt: this.#order, answeredAt, answer, label };
+    const entries = this.#byKey.get(key);
+    if (entries) entries.push(entry);
+    else this.#byKey.set(key, [entry]);
+    return entry;
+  }
+
+  /** The answer came. */
+  close(entry: Entry, answer: Answer): void {
+    this.#order += 1;
+    entry.answeredAt = this.#order;
+    entry.answer = answer;
+  }
+
+  /** The operation was refused: it never happens. Also for a read that nobody answered. */
+  drop(entry: Entry): void {
+    const entries = this.#byKey.get(entry.key);
+    entries?.splice(entries.indexOf(entry), 1);
+  }
+
+  keys(): string[] {
+    return [...this.#byKey.keys()];
+  }
+
+  entries(key: string): readonly Entry[] {
+    return this.#byKey.get(key) ?? [];
+  }
+
+  /** Throws for the first key whose answers no register could have given. */
+  check(): void {
+    for (const [key, entries] of this.#byKey) {
+      if (!isRegister(entries))
+        throw new Error(`no register answers like key ${key}:\n${told(entries)}`);
+    }
+  }
+}
+
+/** The operations of one key as text, in the order of their questions. */
+export function told(entries: readonly Entry[]): string {
+  return [...entries]
+    .sort((left, right) => left.askedAt - right.askedAt)
+    .map(({ askedAt, answeredAt, label, answer }) => {
+      const etag = 'etag' in answer ? ` ${answer.etag?.slice(0, 6) ?? 'absent'}` : '';
+      return `  ${askedAt}..${answeredAt} ${label} -> ${answer.kind}${etag}`;
+    })
+    .join('\n');
+}
+
+/** Steps of the search before it gives up: a run that needs more says nothing and must be made smaller. */
+const STEPS_MAX = 2_000_000;
+
+/**
+ * Whether some order explains the answers. The search of Wing and Gong with the memory of Lowe: what was tried with the
+ * same operations done and the same value is not tried again.
+ */
+export function isRegister(all: readonly Entry[]): boolean {
+  const entries = [...all].sort((left, right) => left.askedAt - right.askedAt);
+  const done = new Uint8Array(entries.length);
+  const seen = new Set<string>();
+  let steps = 0;
+  const search = (value: string | undefined, left: number): boolean => {
+    if (left === 0) return true;
+    steps += 1;
+    if (steps > STEPS_MAX) throw new Error('the history of one key is too long to be checked');
+    const memory = `${value ?? ''}/${Buffer.from(done).toString('latin1')}`;
+    if (seen.has(memory)) return false;
+    seen.add(memory);
+    // Nothing may take effect behind the answer of an operation that has not.
+    let firstAnswer = Number.POSITIVE_INFINITY;
+    for (let index = 0; index < entries.length; index += 1) {
+      const entry = entries[index] as Entry;
+      if (entry.askedAt > firstAnswer) break;
+      if (done[index] === 0) firstAnswer = Math.min(firstAnswer, entry.answeredAt);
+    }
+    for (let index = 0; index < entries.length; index += 1) {
+      const entry = entries[index] as Entry;
+      if (entry.askedAt > firstAnswer) break;
+      if (done[index] !== 0) continue;
+      const next = effect(entry, value);
+      if (next === 'impossible') continue;
+      done[index] = 1;
+      const certain = entry.answer.kind === 'unknown' ? 0 : 1;
+      if (search(next.value, left - certain)) return true;
+      done[index] = 0;
+    }
+    return false;
+  };
+  const certain = entries.filter(({ answer }) => answer.kind !== 'unknown').length;
+  return search(undefined, certain);
+}
+
+/** The value behind the operation, if it can have answered so now. */
+function effect(
+  { question, answer }: Entry,
+  value: string | undefined,
+): { readonly value: string | undefined } | 'impossible' {
+  if (answer.kind === 'found') return answer.etag === value ? { value } : 'impossible';
+  if (question.verb === 'get') return { value };
+  const holds = isMet(question.condition, value);
+  if (answer.kind === 'unmet') {
+    return !holds && answer.etag === value ? { value } : 'impossible';
+  }
+  // Of an unknown outcome without effect there is nothing to try.
+  if (!holds) return 'impossible';
+  return { value: question.verb === 'put' ? question.etag : undefined };
+}
+
+function isMet(condition: Condition, value: string | undefined): boolean {
+  switch (condition.kind) {
+    case 'none':
+      return true;
+    case 'ifAbsent':
+      return value === undefined;
+    case 'ifMatch':
+      return value === condition.etag;
+  }
+}
