@@ -11,8 +11,6 @@ export type ShardUid = Branded<string, 'ShardUid'>;
 export type CopyId = Branded<string, 'CopyId'>;
 /** Numbers the ownership of a shard; every write carries it, older ones are refused. Starts at 1. */
 export type Term = Branded<number, 'Term'>;
-/** Numbers the leaders among the coordinators; every order carries it. Starts at 1. */
-export type LeaderEpoch = Branded<number, 'LeaderEpoch'>;
 /** Position of a record in the gapless log of a copy. The first record has 1; 0 means "none yet". */
 export type Seq = Branded<number, 'Seq'>;
 
@@ -24,7 +22,5 @@ export const shardUid = (value: string): ShardUid => value as ShardUid;
 export const copyId = (value: string): CopyId => value as CopyId;
 /** Brands a term. */
 export const term = (value: number): Term => value as Term;
-/** Brands a leader epoch. */
-export const leaderEpoch = (value: number): LeaderEpoch => value as LeaderEpoch;
 /** Brands a sequence number. */
 export const seq = (value: number): Seq => value as Seq;

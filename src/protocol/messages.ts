@@ -180,8 +180,6 @@ export type RegisterRequest = Decoded<typeof registerRequestSchema>;
 export type RegisterAnswer = Decoded<typeof registerAnswerSchema>;
 export type HeartbeatRequest = Decoded<typeof heartbeatRequestSchema>;
 export type HeartbeatAnswer = Decoded<typeof heartbeatAnswerSchema>;
-export type ReleaseRequest = Decoded<typeof releaseRequestSchema>;
-export type PushStateAnswer = Decoded<typeof pushStateAnswerSchema>;
 
 /** Paths between Torua's processes; no part of the users' contract. */
 export const INTERNAL_PATHS = {

@@ -148,24 +148,6 @@ export const coordinatorsAnswerSchema = z.object({
   ),
 });
 
-/** Answer to GET /version of both processes. */
-export const versionAnswerSchema = z.object({ version: z.string() });
-
-/** Answer to GET /health of both processes. */
-export const processHealthSchema = z.object({
-  status: z.enum(['healthy', 'unhealthy']),
-  version: z.string(),
-  uptime: z.number(),
-  cluster: z.object({
-    nodes: z.number().int(),
-    shards: z.number().int(),
-    replicas: z.number().int(),
-    state: z.string(),
-  }),
-  metrics: z.object({ qps: z.number(), latency_p99_ms: z.number(), cache_hit_rate: z.number() }),
-  reasons: z.array(z.string()),
-});
-
 /** Answers in the code's names. */
 export type ClusterInfo = Decoded<typeof clusterInfoSchema>;
 /** GET /cluster/health. */

@@ -45,12 +45,6 @@ export const forgetNodeQuerySchema = z.strictObject({
   pretty: flagSchema.optional(),
 });
 
-/** POST /nodes/maintenance. */
-export const maintenanceRequestSchema = z.strictObject({
-  nodes: z.array(z.string()).min(1).max(1_000),
-  enabled: z.boolean().optional(),
-});
-
 /** One entry of GET /shards. `NodeID` is the primary's holder, empty when the shard has none. */
 export const shardViewSchema = z.object({
   ShardID: z.number().int(),
@@ -83,9 +77,6 @@ export const assignAnswerSchema = z.object({
   is_primary: z.boolean(),
   term: z.number().int().optional(),
 });
-
-/** POST /shards/{id}/move. */
-export const moveRequestSchema = z.strictObject({ from: z.string().min(1), to: z.string().min(1) });
 
 /** POST /shards/{id}/skip. */
 export const skipRequestSchema = z.strictObject({

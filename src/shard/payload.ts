@@ -71,9 +71,6 @@ export function decodeDeleteMany(payload: Buffer): DeleteManyPayload {
 
 /** A record that an operator chose to skip: its seq. */
 export const encodeSkip = (skippedSeq: number): Buffer => Buffer.from(String(skippedSeq));
-/** The seq that a skip record names. */
-export const decodeSkip = (payload: Buffer): number => Number(payload.toString('utf8'));
-
 function writeTime(buffer: Buffer, milliseconds: number, offset: number): void {
   buffer.writeUInt16BE(0, offset);
   buffer.writeUIntBE(milliseconds, offset + 2, 6);

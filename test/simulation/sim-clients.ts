@@ -138,7 +138,7 @@ export class Users {
     return rows;
   }
 
-  #put(key: string): Question & { readonly text: string } {
+  #put(key: string): Extract<Question, { verb: 'put' }> & { readonly text: string } {
     this.#values += 1;
     const size = this.#parts.random.pick([0, 0, 40, 700]);
     const text = `${key}#${this.#values}${'.'.repeat(size)}`;

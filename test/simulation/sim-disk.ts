@@ -111,7 +111,12 @@ export class SimDisk {
 
   freeBytes(): number {
     if (!Number.isFinite(this.capacityBytes)) return Number.MAX_SAFE_INTEGER;
-    return Math.max(0, this.capacityBytes - bytesBelow(this.root));
+    return Math.max(0, this.capacityBytes - this.usedBytes());
+  }
+
+  /** Bytes of all files. */
+  usedBytes(): number {
+    return bytesBelow(this.root);
   }
 
   takeLock(path: string): void {

@@ -1,13 +1,13 @@
 /** Keys and values: PUT, GET, HEAD, DELETE of one key. Source: REST contract, section 2. */
 import type { Readable } from 'node:stream';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { z } from 'zod';
 import { keyOfTarget } from '../../http/key-path.ts';
 import { bodyBytesOrStream } from '../../http/route-info.ts';
 import { userRoute } from '../../http/user-route.ts';
 import { parseDuration } from '../../kernel/config.ts';
 import { type ErrorCode, isErrorCode, ToruaError } from '../../kernel/errors.ts';
 import type { KeyAnswer, KeyVerb } from '../../protocol/key-operation.ts';
+import { getQuerySchema, putQuerySchema } from '../../protocol/rest.ts';
 import type { CoordinatorApp } from '../coordinator-app.ts';
 import type { RoutedAnswer, UserOperation } from '../key-router.ts';
 
@@ -16,11 +16,6 @@ const DEFAULT_TYPE = 'application/octet-stream';
 /** Longest time to live: a hundred years; longer ones are a slip of the pen. */
 const TTL_MS_MAX = 100 * 365 * 86_400_000;
 const IDEMPOTENCY_KEY_LENGTH_MAX = 256;
-
-const putQuery = z.strictObject({
-  ttl: z.string().optional().describe('Time to live, such as 30s.'),
-});
-const getQuery = z.strictObject({ consistency: z.enum(['primary', 'any']).optional() });
 
 /** Declares the routes under /data and its alias /store. */
 export function dataRoutes(context: CoordinatorApp): void {
@@ -36,7 +31,7 @@ export function dataRoutes(context: CoordinatorApp): void {
       access: 'write',
       operation: 'put',
       summary: 'Stores any bytes under a key.',
-      query: putQuery,
+      query: putQuerySchema,
       answers: { 204: 'Stored and durable; the etag header names the value.' },
     },
     (request, reply) =>
@@ -55,7 +50,7 @@ export function dataRoutes(context: CoordinatorApp): void {
       access: 'read',
       operation: 'get',
       summary: 'The exact bytes of a key.',
-      query: getQuery,
+      query: getQuerySchema,
       answers: { 200: 'The value, with its content-type and etag.' },
     },
     (request, reply) =>
@@ -74,7 +69,7 @@ export function dataRoutes(context: CoordinatorApp): void {
       access: 'read',
       operation: 'head',
       summary: 'As GET, without the value.',
-      query: getQuery,
+      query: getQuerySchema,
     },
     (request, reply) =>
       get(context, {

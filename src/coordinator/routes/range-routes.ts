@@ -6,6 +6,7 @@ import { compareUtf8, endOfPrefix } from '../../kernel/utf8-order.ts';
 import {
   deleteRangeAnswerSchema,
   deleteRangeQuerySchema,
+  LIST_LIMIT_DEFAULT,
   listAnswerSchema,
   listQuerySchema,
 } from '../../protocol/rest.ts';
@@ -14,8 +15,6 @@ import type { ListRow, RangeRequest } from '../range-router.ts';
 import { callersKey } from './data-routes.ts';
 
 const TAG = 'data';
-/** Entries of one list page when the caller does not say. */
-const LIST_LIMIT_DEFAULT = 1_000;
 
 /** Declares the routes at /data itself and its alias /store. */
 export function rangeRoutes(context: CoordinatorApp): void {
