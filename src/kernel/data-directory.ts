@@ -27,7 +27,7 @@ export async function openDataDirectory(
   kind: DirectoryKind,
 ): Promise<DataDirectory> {
   const { disk, random } = parts;
-  await disk.makeDirectory(path);
+  await makeDurable(disk, path);
   const names = (await disk.list(path)).filter((name) => name !== 'LOCK' && !name.endsWith('.tmp'));
   const bytes = await readWhole(disk, `${path}/FORMAT`);
   if (!bytes && names.length > 0) {
@@ -48,6 +48,16 @@ export async function openDataDirectory(
     await lock.release();
     throw reason;
   }
+}
+
+/** Creates the directory with its parents, and makes their names durable: what lies below is no safer than they are. */
+async function makeDurable(disk: Disk, path: string): Promise<void> {
+  const parentOf = (directory: string): string => directory.slice(0, Math.max(1, directory.lastIndexOf('/')));
+  const unsure = [parentOf(path)];
+  // The parent always: an earlier life may have created `path` and died before the sync.
+  for (let at = parentOf(path); at !== '/' && !(await disk.exists(at)); at = parentOf(at)) unsure.push(parentOf(at));
+  await disk.makeDirectory(path);
+  for (const directory of unsure) await disk.syncDirectory(directory);
 }
 
 function checkFormat(bytes: Buffer, path: string, kind: DirectoryKind): string {

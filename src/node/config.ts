@@ -3,8 +3,18 @@ import { existsSync, readFileSync } from 'node:fs';
 import { totalmem } from 'node:os';
 import { resolve } from 'node:path';
 import { z } from 'zod';
+import { baseUrlOf } from '../kernel/address.ts';
 import { durationSetting, integerSetting, readEnvironment, sizeSetting } from '../kernel/config.ts';
 import { LOG_LEVELS } from '../kernel/logger.ts';
+import { NODE_ID_PATTERN, NODE_ID_RULE } from '../protocol/messages.ts';
+
+const URL_RULE = 'a URL such as http://host:port, or host:port';
+const urlSetting = z.string().transform((text, context) => {
+  const url = baseUrlOf(text);
+  if (url !== undefined) return url;
+  context.addIssue({ code: 'custom', message: `must be ${URL_RULE}` });
+  return z.NEVER;
+});
 
 /** Every variable with what it means; docs/reference/configuration.md is generated from it. */
 export const nodeEnvironmentSchema = z.object({
@@ -12,19 +22,25 @@ export const nodeEnvironmentSchema = z.object({
     .string()
     .min(1)
     .max(255)
-    .regex(/^[^/\s]+$/, 'must not hold spaces or slashes')
+    .regex(NODE_ID_PATTERN, NODE_ID_RULE)
     .describe('Name of this node, unique in the cluster.'),
   NODE_LISTEN: z
     .string()
     .regex(/^[^/]*:\d{1,5}$/, 'must be host:port or :port')
     .default('127.0.0.1:8081')
     .describe('Address to listen on; `:8081` means all interfaces, port 0 any free one.'),
-  NODE_ADDR: z
-    .string()
-    .min(1)
+  NODE_ADDR: urlSetting
     .optional()
     .describe('URL or host:port under which others reach it; default: the bound address.'),
-  COORDINATOR_ADDR: z.string().min(1).describe('URL of the coordinator, or several with commas.'),
+  COORDINATOR_ADDR: z
+    .string()
+    .transform((text, context) => {
+      const urls = text.split(',').map((part) => baseUrlOf(part.trim()));
+      if (urls.every((url) => url !== undefined)) return urls;
+      context.addIssue({ code: 'custom', message: `each must be ${URL_RULE}` });
+      return z.NEVER;
+    })
+    .describe('URL of the coordinator, or several with commas.'),
   DATA_DIR: z
     .string()
     .min(1)
@@ -104,8 +120,8 @@ export function nodeConfig(
   return {
     id: env.NODE_ID,
     listen: env.NODE_LISTEN,
-    addr: env.NODE_ADDR === undefined ? undefined : asUrl(env.NODE_ADDR),
-    coordinators: env.COORDINATOR_ADDR.split(',').map((address) => asUrl(address.trim())),
+    addr: env.NODE_ADDR,
+    coordinators: env.COORDINATOR_ADDR,
     directory: resolve(env.DATA_DIR ?? `./data/${env.NODE_ID}`),
     clusterToken: env.CLUSTER_TOKEN,
     healthIntervalMs: env.HEALTH_CHECK_INTERVAL,
@@ -123,12 +139,6 @@ export function nodeConfig(
     version: env.TORUA_VERSION ?? packageVersion(),
     isTty: process.stderr.isTTY === true,
   };
-}
-
-/** `host:port` and `:port` as the original's clients write them, or a URL as it is. */
-function asUrl(address: string): string {
-  if (address.includes('://')) return address.replace(/\/$/, '');
-  return `http://${address.startsWith(':') ? `127.0.0.1${address}` : address}`;
 }
 
 const MEMORY_MIN = 256 * 2 ** 20;

@@ -31,6 +31,8 @@ const REGISTER_BACKOFF_MS_MAX = 1_000;
 const REGISTER_BACKOFF_MS = 50;
 /** Longest a single heartbeat or registration may take, milliseconds. */
 const CALL_MS_MAX = 5_000;
+/** Longest a stopping node waits for one answer: a coordinator that hangs must not use up its time. Milliseconds. */
+const LEAVING_MS_MAX = 2_000;
 
 /** What the link is given. */
 export interface CoordinatorLinkParts {
@@ -45,7 +47,7 @@ export interface CoordinatorLinkParts {
   readonly healthIntervalMs: () => number;
   /** Version and leader epoch of the newest state stored here. */
   readonly known: () => { version: number; leaderEpoch: number };
-  /** A state came with a registration; resolves when it is stored and acted on. */
+  /** A state came with a registration; resolves when it is stored, before all of it is acted on. */
   readonly onState: (state: ClusterState) => Promise<void>;
   readonly load: () => Decoded<typeof heartbeatRequestSchema>['load'];
 }
@@ -57,6 +59,8 @@ export interface LinkStatus {
   readonly failovers: number;
   /** Why the last attempt failed. */
   readonly problem: string | undefined;
+  /** How far the cluster is from its first assignment; undefined once it was made. */
+  readonly formation: { readonly nodes: number; readonly minNodes: number } | undefined;
 }
 
 /** See the module. */
@@ -66,8 +70,11 @@ export class CoordinatorLink implements Service {
   readonly #abort = new AbortController();
   #current = 0;
   #registered = false;
+  /** Once this node has said that it leaves it never registers again: that would make a ghost of it. */
+  #leaving = false;
   #failovers = 0;
-  #problem: string | undefined = 'not registered yet';
+  #problem: string | undefined = 'it has not answered yet.';
+  #formation: LinkStatus['formation'];
 
   constructor(parts: CoordinatorLinkParts) {
     this.#parts = parts;
@@ -79,13 +86,14 @@ export class CoordinatorLink implements Service {
       connected: this.#registered,
       failovers: this.#failovers,
       problem: this.#problem,
+      formation: this.#formation,
     };
   }
 
   async run(): Promise<void> {
     let backoffMs = REGISTER_BACKOFF_MS;
     while (!this.#abort.signal.aborted) {
-      const ok = this.#registered ? await this.#heartbeat() : await this.#register();
+      const ok = await this.#talk();
       if (ok) backoffMs = REGISTER_BACKOFF_MS;
       else backoffMs = Math.min(backoffMs * 2, REGISTER_BACKOFF_MS_MAX);
       const waitMs = this.#registered ? this.#parts.healthIntervalMs() / 2 : backoffMs;
@@ -97,9 +105,16 @@ export class CoordinatorLink implements Service {
     this.#abort.abort();
   }
 
+  async #talk(): Promise<boolean> {
+    if (this.#registered) return this.#heartbeat();
+    return this.#leaving ? false : this.#register();
+  }
+
   /** Tells the coordinator that this node is about to stop; what becomes of its empty shards, or `keep`. */
   async leaving(deadline: Deadline): Promise<'draining' | 'drained' | 'keep'> {
     const { id: nodeId, incarnation } = this.#parts.self();
+    this.#leaving = true;
+    const waitMs = Math.min(LEAVING_MS_MAX, deadline.remainingMs());
     const answer = await callJson(
       this.#parts.wire,
       {
@@ -109,7 +124,7 @@ export class CoordinatorLink implements Service {
         body: { nodeId, incarnation },
         answer: leavingAnswerSchema,
       },
-      deadline,
+      deadlineIn(this.#parts.clock, waitMs),
     );
     return answer.state;
   }
@@ -137,6 +152,7 @@ export class CoordinatorLink implements Service {
       lease.grant(sentAtMs, answer.leaseMs);
       this.#registered = true;
       this.#problem = undefined;
+      this.#formation = answer.formation;
       logger.info({ coordinator: this.#url, leaseMs: answer.leaseMs }, 'registered');
       return true;
     } catch (reason) {
@@ -170,10 +186,11 @@ export class CoordinatorLink implements Service {
       }
       lease.grant(sentAtMs, answer.leaseMs);
       this.#problem = undefined;
+      this.#formation = answer.formation;
       // A push was missed: registering again brings the newest state.
-      if (answer.stateVersion > known.version || answer.leaderEpoch > known.leaderEpoch)
-        return await this.#register();
-      return true;
+      const isBehind =
+        answer.stateVersion > known.version || answer.leaderEpoch > known.leaderEpoch;
+      return isBehind && !this.#leaving ? await this.#register() : true;
     } catch (reason) {
       this.#failed(reason, 'heartbeat failed');
       return false;
@@ -181,9 +198,16 @@ export class CoordinatorLink implements Service {
   }
 
   #failed(reason: unknown, message: string): void {
-    this.#problem = reason instanceof ToruaError ? reason.detail : String(reason);
+    const { lease, logger } = this.#parts;
+    const problem = reason instanceof ToruaError ? reason.detail : String(reason);
+    // Another process has this node's id by now: nothing may be served under the old lease.
+    if (reason instanceof ToruaError && reason.code === 'node_id_in_use') lease.drop();
+    // Said once: the attempts go on every second for as long as it takes.
+    if (problem !== this.#problem) {
+      logger.warn({ err: reason, coordinator: this.#url }, message);
+    }
+    this.#problem = problem;
     this.#registered = false;
-    this.#parts.logger.warn({ err: reason, coordinator: this.#url }, message);
     if (this.#parts.coordinators.length > 1) {
       this.#current = (this.#current + 1) % this.#parts.coordinators.length;
       this.#failovers += 1;

@@ -6,9 +6,9 @@ import type { Disk } from '../kernel/disk.ts';
 import { asToruaError } from '../kernel/errors.ts';
 import {
   copyId as asCopyId,
-  seq as asSeq,
   term as asTerm,
   type CopyId,
+  type Seq,
   type ShardUid,
 } from '../kernel/ids.ts';
 import type { Logger } from '../kernel/logger.ts';
@@ -55,6 +55,7 @@ export class CopySet {
   readonly #parts: CopySetParts;
   readonly #slots = new Map<CopyId, HeldSlot>();
   #assignments = new Map<ShardUid, Assignment>();
+  #state: ClusterState | undefined;
   #turn: Promise<void> = Promise.resolve();
   #closing = false;
 
@@ -66,6 +67,8 @@ export class CopySet {
   async discover(): Promise<void> {
     const { disk, directory, copyParts } = this.#parts;
     await disk.makeDirectory(directory);
+    // A copy is only as durable as every directory above it.
+    await disk.syncDirectory(directory.slice(0, directory.lastIndexOf('/')));
     for (const name of await disk.list(directory)) {
       const manifest = await readManifest(disk, `${directory}/${name}`);
       if (!manifest) {
@@ -86,9 +89,16 @@ export class CopySet {
 
   /** Brings the copies in line with `state`; one state after another, each to its end. */
   reconcile(state: ClusterState): Promise<void> {
-    const next = this.#turn.then(() => (this.#closing ? undefined : this.#reconcile(state)));
-    this.#turn = next.catch(() => {});
-    return next;
+    return this.#inTurn(() => this.#reconcile(state));
+  }
+
+  /** Tries again what failed the last time: a copy that could not be opened is not left alone. */
+  async retry(): Promise<void> {
+    const failed = this.assignments.some(({ copyId }) => {
+      const slot = this.#slots.get(copyId);
+      return slot?.state === 'opening' && slot.reason !== undefined;
+    });
+    if (failed && this.#state) await this.reconcile(this.#state);
   }
 
   /** Copies by their shard's identity; undefined when this node does not hold the shard or has not opened it. */
@@ -131,14 +141,16 @@ export class CopySet {
   }
 
   /** An operator accepts what base and log of a damaged copy still give: it is opened like any other. */
-  async acceptDamage(copyId: CopyId): Promise<void> {
-    const slot = this.#slots.get(copyId);
-    if (slot?.state !== 'in_doubt') return;
-    await closeGap(this.#parts.copyParts.log, copyId);
-    slot.state = 'opening';
-    slot.reason = undefined;
-    const assignment = [...this.#assignments.values()].find((other) => other.copyId === copyId);
-    if (assignment) await this.#bringUp(assignment);
+  acceptDamage(copyId: CopyId): Promise<void> {
+    return this.#inTurn(async () => {
+      const slot = this.#slots.get(copyId);
+      if (slot?.state !== 'in_doubt') return;
+      await closeGap(this.#parts.copyParts.log, copyId);
+      slot.state = 'opening';
+      slot.reason = undefined;
+      const assignment = this.assignments.find((other) => other.copyId === copyId);
+      if (assignment) await this.#bringUp(assignment);
+    });
   }
 
   /** What is really here, for registration and heartbeats. */
@@ -165,13 +177,21 @@ export class CopySet {
     await Promise.all(this.open.map((copy) => copy.close()));
   }
 
+  #inTurn(task: () => Promise<void>): Promise<void> {
+    const next = this.#turn.then(() => (this.#closing ? undefined : task()));
+    this.#turn = next.catch(() => {});
+    return next;
+  }
+
   async #reconcile(state: ClusterState): Promise<void> {
     const assignments = assignmentsOf(state, this.#parts.nodeId);
-    for (const slot of [...this.#slots.values()]) {
-      const wanted = assignments.some((assignment) => assignment.copyId === slot.copyId);
-      if (!wanted) await this.#drop(slot);
-    }
+    // First of all, so that no request finds its way to a copy that is being closed.
     this.#assignments = new Map(assignments.map((assignment) => [assignment.shardUid, assignment]));
+    this.#state = state;
+    const named = copiesNamed(state);
+    for (const slot of [...this.#slots.values()]) {
+      if (!named.has(slot.copyId)) await this.#drop(slot);
+    }
     await Promise.all(assignments.map((assignment) => this.#bringUp(assignment)));
   }
 
@@ -182,6 +202,7 @@ export class CopySet {
       if (!slot || slot.state === 'in_doubt') return;
       slot.copy ??= await openCopy(this.#parts.copyParts, this.#pathOf(slot.copyId));
       slot.state = 'open';
+      slot.reason = undefined;
       // A copy serves only after the leader has recorded that it exists: before that, losing it would go unnoticed.
       if (assignment.isPrimary && !assignment.mayCreate && assignment.term > slot.copy.fence) {
         await slot.copy.assume(asTerm(assignment.term));
@@ -223,7 +244,8 @@ export class CopySet {
     const { copyParts, disk, directory } = this.#parts;
     await slot.copy?.close();
     const position = copyParts.log.position(slot.copyId);
-    if (position) await copyParts.log.append([dropRecord(slot, position)]);
+    const next = copyParts.log.nextSeq(slot.copyId);
+    if (position) await copyParts.log.append([dropRecord(slot, position.lastTerm, next)]);
     await disk.remove(this.#pathOf(slot.copyId));
     await disk.syncDirectory(directory);
     this.#slots.delete(slot.copyId);
@@ -252,7 +274,13 @@ export function assignmentsOf(state: ClusterState, nodeId: string): Assignment[]
   );
 }
 
-function dropRecord(slot: HeldSlot, position: { lastSeq: number; lastTerm: number }): LogRecord {
+/** Every copy the state knows, lost ones included: what turns up again must still be there to be found. */
+function copiesNamed(state: ClusterState): ReadonlySet<string> {
+  const shards = state.databases.flatMap((database) => database.shards);
+  return new Set(shards.flatMap((shard) => shard.copies.map(({ copyId }) => copyId)));
+}
+
+function dropRecord(slot: HeldSlot, lastTerm: number, next: Seq): LogRecord {
   return {
     kind: RECORD_KIND.drop,
     shardUid: slot.shardUid,

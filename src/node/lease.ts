@@ -31,9 +31,7 @@ export class Lease {
     throw new ToruaError(
       'no_lease',
       'This node has not heard from its coordinator for longer than its lease.',
-      {
-        retryAfterMs: 500,
-      },
+      { retryAfterMs: 500 },
     );
   }
 }

@@ -2,7 +2,7 @@
  * A node without its web server: directory, log, copies, link to the coordinator, background work. The simulation runs
  * exactly this; `main.ts` adds configuration and Fastify.
  */
-import type { Clock } from '../kernel/clock.ts';
+import { type Clock, pause } from '../kernel/clock.ts';
 import { type DataDirectory, openDataDirectory } from '../kernel/data-directory.ts';
 import { deadlineIn } from '../kernel/deadline.ts';
 import type { Disk } from '../kernel/disk.ts';
@@ -88,6 +88,7 @@ export class NodeRuntime {
   readonly #housekeeping: Housekeeping;
   readonly #meter: OperationMeter;
   #addr = '';
+  #left: Promise<void> | undefined;
   #services: { service: Service; ended: Promise<void> }[] = [];
 
   private constructor(parts: {
@@ -194,9 +195,24 @@ export class NodeRuntime {
     await this.copies.reconcile(this.stored.current ?? state);
   }
 
+  /** Keeps a registration's promise: the state is durable when this resolves, the copies follow it. */
+  async #storeState(state: ClusterState): Promise<void> {
+    await this.stored.accept(state);
+    this.#reconcile(this.stored.current ?? state);
+  }
+
+  /**
+   * Tells the coordinator and waits, within limits, until the empty shards are elsewhere; requests are answered
+   * meanwhile. Once only; `stop` does it as well.
+   */
+  leave(): Promise<void> {
+    this.#left ??= this.#drain();
+    return this.#left;
+  }
+
   /** Leaves as the contract says, then stops: flush, checkpoint, close. */
   async stop(): Promise<void> {
-    await this.#drain();
+    await this.leave();
     this.lease.drop();
     for (const { service } of this.#services) service.stop();
     await Promise.all(this.#services.map(({ ended }) => ended));
@@ -211,10 +227,9 @@ export class NodeRuntime {
     try {
       while (!deadline.expired() && this.link.status.connected) {
         const state = await this.link.leaving(deadline);
+        if (state === 'drained') this.link.stop();
         if (state !== 'draining') return;
-        await new Promise<void>((resolve) => {
-          clock.after(DRAIN_POLL_MS, resolve);
-        });
+        await pause(clock, DRAIN_POLL_MS);
       }
     } catch (reason) {
       logger.info({ err: reason }, 'the coordinator does not answer; the shards stay here');
@@ -276,16 +291,20 @@ export class NodeRuntime {
         version: this.stored.current?.version ?? -1,
         leaderEpoch: this.stored.current?.leaderEpoch ?? 0,
       }),
-      onState: (state) => this.acceptState(state),
+      onState: (state) => this.#storeState(state),
       load: () => this.load.summary(),
     });
   }
 
   #copyEvent(event: CopyEvent): void {
-    const { logger } = this.world;
-    if (event.type === 'kept_aside')
+    const { logger, metrics } = this.world;
+    if (event.type === 'kept_aside') {
       logger.error({ ...event }, 'a record cannot be applied and is kept aside');
-    else logger.debug({ copyId: event.copyId, ...event.report }, 'store maintained');
+      return;
+    }
+    const { did: kind, durationMs } = event.report;
+    metrics.histogram('torua_maintenance_seconds', { kind }).observe(durationMs / 1_000);
+    logger.debug({ copyId: event.copyId, kind, durationMs }, 'store maintained');
   }
 }
 

@@ -6,6 +6,14 @@ import { z } from 'zod';
 import type { Decoded } from './case.ts';
 import { clusterConfigSchema, clusterStateSchema, idSchema } from './cluster-state.ts';
 
+/**
+ * A node's id stands in paths, in the header `x-node-id` and in the name of a directory: visible ASCII without a
+ * slash, and neither `.` nor `..`.
+ */
+export const NODE_ID_PATTERN = /^(?!\.{1,2}$)[!-.0-~]+$/;
+/** The pattern in words, for refusals. */
+export const NODE_ID_RULE = 'must be visible ASCII characters without a slash';
+
 /** What is really on a node's disk of one copy. `fence`: terms below it are refused for ever. */
 export const heldCopySchema = z.object({
   copy_id: idSchema,
@@ -24,7 +32,7 @@ export const heldCopySchema = z.object({
 /** POST /register. Without the last four fields: a node without data, as the original's clients send it. */
 export const registerRequestSchema = z.object({
   node: z.object({
-    id: z.string().min(1).max(255),
+    id: z.string().min(1).max(255).regex(NODE_ID_PATTERN, NODE_ID_RULE),
     addr: z.string().min(1).max(2_048),
     max_shards: z.number().int().min(0).optional(),
     zone: z.string().optional(),
@@ -39,6 +47,11 @@ export const registerRequestSchema = z.object({
     leader_epoch: z.number().int().optional(),
   }),
 });
+
+/** How far the cluster is from its first assignment; absent once it was made. */
+const formationSchema = z
+  .object({ nodes: z.number().int().min(0), min_nodes: z.number().int().min(1) })
+  .optional();
 
 /** Answer to POST /register: the whole state, which the node stores before it acts on it. */
 export const registerAnswerSchema = z.object({
@@ -55,7 +68,8 @@ export const registerAnswerSchema = z.object({
   ),
   config: clusterConfigSchema,
   lease_ms: z.number(),
-  /** Absent while the coordinator waits for its first assignment or recovers: nothing to act on yet. */
+  formation: formationSchema,
+  /** Absent while the coordinator waits for its first assignment: nothing to act on yet. */
   state: clusterStateSchema.optional(),
 });
 
@@ -78,6 +92,7 @@ export const heartbeatAnswerSchema = z.object({
   config_version: z.number().int(),
   leader_epoch: z.number().int(),
   lease_ms: z.number(),
+  formation: formationSchema,
 });
 
 /** POST /internal/v1/state on a node: a committed state. */

@@ -12,8 +12,8 @@ export type Knowledge = { readonly stored: StoredValue | undefined } | undefined
 
 /** A change that was appended and is not yet committed. */
 export interface PendingChange extends MemtableEntry {
-  /** Settles when the change is committed or has failed. */
-  readonly settled: Promise<void>;
+  /** True once the change is committed, false once it has failed. Never rejects. */
+  readonly settled: Promise<boolean>;
 }
 
 /** A read of the store under way. `fresh` turns false as soon as anything is appended for its key. */

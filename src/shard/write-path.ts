@@ -19,13 +19,18 @@ import type { KeyAnswer } from '../protocol/key-operation.ts';
 import { CallerOutcomes } from './caller-outcomes.ts';
 import type { CopyLog } from './copy-log.ts';
 import { matchesEtag } from './etag.ts';
-import type { NewestValues } from './newest.ts';
+import type { Knowledge, NewestValues } from './newest.ts';
 import { OperationIndex } from './operation-index.ts';
 import { encodeDelete, encodeDeleteMany, encodePut } from './payload.ts';
 import { answerOf, fingerprintOf } from './record-answer.ts';
 import { outcomeOfRecord } from './replay.ts';
 import type { StoredValue } from './store.ts';
 import type { Write } from './write.ts';
+
+/** See `#verdict`. */
+type Verdict =
+  | { readonly refusal: KeyAnswer }
+  | { readonly refusal: undefined; readonly stands: () => boolean };
 
 /** How long the coordinators' own operation ids are remembered: longer than any of their retries. Milliseconds. */
 export const OWN_WINDOW_MS = 60_000;
@@ -79,11 +84,12 @@ export class WritePath {
       const repeated = await this.#repeated(write);
       if (repeated) return repeated;
       while (this.#parts.newest.memtable.full) await this.#waitForRoom(deadline);
-      const refusal = await this.#refusal(write);
-      if (refusal) return refusal;
-      // A repeat may have overtaken this one while it waited. If not, nothing waits from here to the append: what the
-      // condition saw is what the record follows.
-      if (!this.#inFlight.has(write.opId) && this.#recorded(write) === seenBefore) break;
+      const verdict = await this.#verdict(write);
+      if (verdict.refusal) return verdict.refusal;
+      // A repeat, or another write of the key, may have overtaken this one while it waited. If not, nothing waits from
+      // here to the append: what the condition saw is what the record follows.
+      const isFirst = !this.#inFlight.has(write.opId) && this.#recorded(write) === seenBefore;
+      if (isFirst && verdict.stands()) break;
     }
     const answer = this.#append(write, owner);
     this.#inFlight.set(write.opId, answer);
@@ -140,18 +146,22 @@ export class WritePath {
     }
   }
 
-  /** The 412 of a write whose condition does not hold; waits for the commit of what it was decided on. */
-  async #refusal(write: Write): Promise<KeyAnswer | undefined> {
+  /**
+   * What the write's condition says: a 412, given only when what it was decided on is committed; or nothing against it,
+   * as long as `stands`.
+   */
+  async #verdict(write: Write): Promise<Verdict> {
     const ifNoneMatch = write.verb === 'put' ? write.ifNoneMatch : undefined;
     if (write.verb === 'deleteMany' || (write.ifMatch === undefined && ifNoneMatch === undefined))
-      return undefined;
+      return { refusal: undefined, stands: () => true };
+    const { newest } = this.#parts;
     for (;;) {
-      const known = this.#parts.newest.appended(write.key);
+      const known = newest.appended(write.key);
       let stored: StoredValue | undefined;
       if (known) {
         stored = known.stored;
       } else {
-        const load = this.#parts.newest.load(write.key);
+        const load = newest.load(write.key);
         stored = await load.row;
         if (!load.fresh) continue;
       }
@@ -159,15 +169,24 @@ export class WritePath {
       const holds =
         (write.ifMatch === undefined || matchesEtag(write.ifMatch, etag)) &&
         (ifNoneMatch === undefined || !matchesEtag(ifNoneMatch, etag));
-      if (holds) return undefined;
-      await known?.pending?.settled;
+      if (holds) return { refusal: undefined, stands: () => this.#isStill(write.key, known, stored) };
+      // What the log refused was never there: the condition is looked at again.
+      if (known?.pending && !(await known.pending.settled)) continue;
       return {
-        status: 412,
-        code: 'precondition_failed',
-        detail: etag ? `The present etag is "${etag}".` : 'The key does not exist.',
-        etag,
+        refusal: {
+          status: 412,
+          code: 'precondition_failed',
+          detail: etag ? `The present etag is "${etag}".` : 'The key does not exist.',
+          etag,
+        },
       };
     }
+  }
+
+  /** Whether the newest appended fact is still the one that was seen: `known`, or `stored` as the store gave it. */
+  #isStill(key: string, known: Knowledge, stored: StoredValue | undefined): boolean {
+    const now = this.#parts.newest.appended(key);
+    return now === undefined ? known === undefined : now.stored === (known ? known.stored : stored);
   }
 
   async #append(write: Write, owner: Term): Promise<KeyAnswer> {
@@ -190,8 +209,12 @@ export class WritePath {
     const answer = answerOf(record);
     const outcome = write.callerOpId ? outcomeOfRecord(record) : undefined;
     if (outcome) this.callers.remember(outcome);
+    const settled = durable.then(
+      () => true,
+      () => false,
+    );
     for (const [key, stored] of changes)
-      this.#parts.newest.append(key, { stored, seq: record.seq, settled: durable.catch(() => {}) });
+      this.#parts.newest.append(key, { stored, seq: record.seq, settled });
     try {
       await durable;
     } catch (reason) {
