@@ -125,6 +125,10 @@ describe('writing', () => {
       await expect(second.transaction(create(2))).rejects.toThrow(
         'Cannot start a new write transaction',
       );
+      const seen = await second.alone(
+        (connection) => connection.runText('MATCH (a:t) RETURN count(*) AS c'), // kills the process on the broken connection
+      );
+      expect(seen).toEqual([{ c: 0 }]);
     });
     await second.transaction(create(3));
     const rows = await first.alone((connection) =>
