@@ -377,16 +377,16 @@ Feature: Keys and values over many shards
     Scenario Outline: /store is /data: <method> <path>
       Given the key "hello" holds "world"
       And the request header "content-type" is "<type>"
-      When I send <method> "<path>" with "<body>"
+      When I send <method> "<path>" with '<body>'
       Then the answer is <status>
 
       Examples:
-        | method | path                | type                 | body                        | status |
-        | PUT    | /store/hello        | text/plain           | again                       | 204    |
-        | PUT    | /store/a/b          | text/plain           | deep                        | 204    |
-        | DELETE | /store/hello        | text/plain           |                             | 204    |
-        | DELETE | /store?prefix=hel   | text/plain           |                             | 200    |
-        | POST   | /store/_bulk        | application/x-ndjson | {'op':'get','key':'hello'}  | 200    |
+        | method | path              | type                 | body                       | status |
+        | PUT    | /store/hello      | text/plain           | again                      | 204    |
+        | PUT    | /store/a/b        | text/plain           | deep                       | 204    |
+        | DELETE | /store/hello      | text/plain           |                            | 204    |
+        | DELETE | /store?prefix=hel | text/plain           |                            | 200    |
+        | POST   | /store/_bulk      | application/x-ndjson | {"op":"get","key":"hello"} | 200    |
 
     @req:kv.store-alias
     Scenario: What is stored under /data is read, measured and listed under /store
@@ -749,3 +749,201 @@ Feature: Keys and values over many shards
         | bytes   |
         | 20000   |
         | 2000000 |
+
+    @procs @req:kv.value.limit-configured
+    Scenario: The limit of values is a setting
+      Given the cluster setting MAX_VALUE_BYTES is "1KiB"
+      And a cluster of 1 node and 1 shard
+      When I send PUT "/data/fits" with 1024 bytes
+      Then the answer is 204
+      When I send PUT "/data/does-not" with 1025 bytes
+      Then the answer is 413
+
+  Rule: A cluster that is read-only keeps what it has
+
+    @settings @req:kv.put.read-only @req:cluster.config.read-only
+    Scenario Outline: <method> <path> on a read-only cluster is refused
+      Given the key "kept" holds "as it was"
+      And I change the setting "read_only" to true
+      And the request header "content-type" is "<type>"
+      When I send <method> "<path>" with '<body>'
+      Then the answer is <status>
+      And the answer says "read_only"
+      And the key "kept" has the value "as it was"
+
+      Examples:
+        | method | path          | type                 | body                                | status |
+        | PUT    | /data/kept    | text/plain           | other                               | 403    |
+        | DELETE | /data/kept    | text/plain           |                                     | 403    |
+        | DELETE | /data?all=true | text/plain          |                                     | 403    |
+        | POST   | /data/_bulk   | application/x-ndjson | {"op":"put","key":"kept","value":""} | 200   |
+
+    @settings @req:cluster.config.read-only
+    Scenario: A write sent to a node of a read-only cluster is refused too
+      Given the key "kept" holds "as it was"
+      And I change the setting "read_only" to true
+      When I send PUT of "kept" with "other" to the node that holds it
+      Then the answer is 403
+      And the answer is the problem "read_only"
+
+    @settings @req:cluster.config.read-only
+    Scenario: Writes go on when it is switched off
+      Given I change the setting "read_only" to true
+      When I change the setting "read_only" to false
+      And I send PUT "/data/k" with "v"
+      Then the answer is 204
+
+  Rule: What was acknowledged is there, whatever dies
+
+    @procs @req:kv.put.durable @req:bench.stale @req:coord.state.kill
+    Scenario: Every process is killed at once, and everything acknowledged is there again
+      Given a cluster of 2 nodes and 4 shards
+      And 500 keys that start with "many-"
+      And I store 3000000 varied bytes under "large"
+      And the key "gone" holds "to be deleted"
+      And I delete the key "gone"
+      When I kill every process
+      And I start every process again
+      Then the cluster becomes green
+      And all 500 keys that start with "many-" are there
+      And the key "large" returns the same bytes
+      And the key "gone" does not exist
+
+    @procs @req:failure.node-killed @req:kv.get.unreachable @req:kv.put.no-answer
+    Scenario: While the node of a key is away its requests are 502 or 503, never 404
+      Given a cluster of 2 nodes and 4 shards
+      And the key "k" holds "v"
+      When I kill the node that holds the key "k"
+      Then none of these has another answer than 502 or 503:
+        | method | path                     |
+        | GET    | /data/k                  |
+        | HEAD   | /data/k                  |
+        | GET    | /data/k?consistency=any  |
+        | PUT    | /data/k                  |
+        | DELETE | /data/k                  |
+
+    @procs @req:failure.node-killed @req:node.known-returns
+    Scenario: A node that was killed comes back with its data
+      Given a cluster of 2 nodes and 4 shards
+      And 200 keys that start with "kept-"
+      When I kill "node-1"
+      And I start "node-1" again
+      Then the cluster becomes green
+      And all 200 keys that start with "kept-" are there
+
+    @procs @req:coord.health.keeps-place @req:coord.health.never-recreated
+    Scenario: A shard keeps its place while its node is away, and is not created anew elsewhere
+      Given a cluster of 2 nodes and 4 shards with health checks every "250ms" and dead after "1s"
+      And the key "k" holds "v"
+      When I kill the node that holds the key "k"
+      And the node that was killed becomes "dead"
+      Then the shard of the key "k" is still placed on the node that was killed
+      And the request header "x-torua-deadline-ms" is "500"
+      When I send GET "/data/k"
+      Then the answer is 502
+      When I start the node that was killed again
+      Then the key "k" has the value "v"
+
+    @procs @req:failure.node-killed @req:kv.retry
+    Scenario Outline: Writers go on through the death of <process>, and lose nothing
+      Given a cluster of 2 nodes and 4 shards
+      And 4 clients write keys without pause
+      When I kill "<process>"
+      And I start "<process>" again
+      And 100 further writes are acknowledged
+      And the clients stop writing
+      Then every write that was acknowledged is there
+
+      Examples:
+        | process     |
+        | node-1      |
+        | coordinator |
+
+    @procs @req:http.missing-shards.refused @req:http.missing-shards.partial @req:http.missing-shards.bulk
+    Scenario: What needs a shard without a live node says which one, and the rest goes on
+      Given a cluster of 2 nodes and 4 shards with health checks every "250ms"
+      And 100 keys that start with "spread-"
+      When I kill "node-1"
+      And the node "node-1" becomes "unhealthy"
+      And the request header "x-torua-deadline-ms" is "1000"
+      And I send GET "/data?prefix=spread-"
+      Then the answer is 503
+      And the answer is the problem "shards_unavailable"
+      And the answer names the shards of "node-1" as missing
+      When the request header "x-torua-deadline-ms" is "1000"
+      And I send DELETE "/data?prefix=spread-"
+      Then the answer is 503
+      And the answer names the shards of "node-1" as missing
+      When the request header "x-torua-deadline-ms" is "1000"
+      And I send GET "/data?prefix=never-&partial=true"
+      Then the answer is 200
+      And the answer field "partial" is "true"
+      And the answer names the shards of "node-1" as missing
+      When the request header "x-torua-deadline-ms" is "1000"
+      And I send a bulk that puts 40 keys
+      Then the lines for shards of "node-1" failed with 502 or 503 and the others succeeded
+
+    @procs @req:http.missing-shards.partial
+    Scenario: A partial listing holds exactly the keys of the live shards
+      Given a cluster of 2 nodes and 4 shards
+      And 60 keys that start with "spread-"
+      When I kill "node-2"
+      And the request header "x-torua-deadline-ms" is "1000"
+      And I send GET "/data?prefix=spread-&partial=true"
+      Then the answer lists the keys of "spread-" that lie on "node-1"
+
+    @procs @req:http.idempotency.unknown-outcome @req:trouble.hanging-node @req:http.deadline.exceeded
+    Scenario: A write to a node that hangs has an unknown outcome, and may be repeated
+      Given a cluster of 2 nodes and 4 shards
+      And the key "k" holds "before"
+      When I suspend the node that holds the key "k"
+      And the request header "idempotency-key" is "once"
+      And the request header "x-torua-deadline-ms" is "700"
+      And I send PUT "/data/k" with "after"
+      Then the answer is 502 or 504
+      And the answer field "outcome" is "unknown"
+      And the answer field "idempotency_key" is "once"
+      When I resume the node that holds the key "k"
+      And the request header "idempotency-key" is "once"
+      And I send PUT "/data/k" with "after"
+      Then the answer is 204
+      And the key "k" has the value "after"
+
+    @procs @req:trouble.hanging-node
+    Scenario: A node that hangs delays nobody who has no business with it
+      Given a cluster of 2 nodes and 4 shards
+      And the key "k" holds "v"
+      When I suspend the node that holds the key "k"
+      Then 50 writes to the other node are acknowledged within 2 seconds
+      And I resume the node that holds the key "k"
+
+    @procs @req:shard.op-id.caller
+    Scenario: An idempotency-key is remembered through the death of every process
+      Given a cluster of 1 node and 1 shard
+      And the request header "idempotency-key" is "order-1"
+      And I send PUT "/data/order" with "first"
+      And I send PUT "/data/order" with "second"
+      When I kill every process
+      And I start every process again
+      And the request header "idempotency-key" is "order-1"
+      And I send PUT "/data/order" with "first"
+      Then the answer is 204
+      And the key "order" has the value "second"
+
+    @procs @req:kv.put.ttl
+    Scenario: A time to live goes on while everything is down
+      Given a cluster of 1 node and 1 shard
+      And I send PUT "/data/session?ttl=1s" with "short"
+      And the key "lasting" holds "long"
+      When I kill every process
+      And I start every process again
+      Then the key "lasting" has the value "long"
+      And the key "session" is soon gone
+
+    @procs @req:kv.one-node
+    Scenario: One node alone holds every shard and runs the same way
+      Given a cluster of 1 node and 4 shards
+      And 100 keys that start with "alone-"
+      Then all 100 keys that start with "alone-" are there
+      And the primaries are spread "4"
+      And the cluster becomes green

@@ -16,12 +16,15 @@ const checks = [
   check('types (tsc)', `${bin}/tsc`, ['--noEmit', '-p', 'tsconfig.json']),
   check('walls between rooms', process.execPath, ['scripts/walls.mjs']),
   check('unused code (knip)', `${bin}/knip`, []),
-  suite('vitest', 'reports/junit.xml', countJunit, `${bin}/vitest`, [
-    'run',
+  vitest('vitest', 'reports/junit.xml', [
+    ...['unit', 'kuzu', 'contract', 'simulation'].flatMap((name) => ['--project', name]),
     '--coverage',
-    '--reporter=default',
-    '--reporter=junit',
-    '--outputFile.junit=reports/junit.xml',
+  ]),
+  // Real processes and real seconds: one file at a time, with nothing else on the machine.
+  vitest('vitest, real processes', 'reports/junit-integration.xml', [
+    '--project',
+    'integration',
+    '--no-file-parallelism',
   ]),
   suite(
     'cucumber',
@@ -52,6 +55,11 @@ function check(name, file, words, environment = {}) {
     env: { ...process.env, ...environment },
   });
   return { name, ok: status === 0, seconds: (Date.now() - began) / 1_000 };
+}
+
+function vitest(name, report, words) {
+  const reporters = ['--reporter=default', '--reporter=junit', `--outputFile.junit=${report}`];
+  return suite(name, report, countJunit, `${bin}/vitest`, ['run', ...words, ...reporters]);
 }
 
 /** A suite counts in its own report. As a check it fails only for what the report does not show, such as a crash. */

@@ -5,6 +5,7 @@
 import type { Reduction } from '../cluster/commands.ts';
 import { bytesByShard } from '../cluster/facts.ts';
 import { initialState } from '../cluster/initial-state.ts';
+import { findNode } from '../cluster/state-access.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { type DataDirectory, openDataDirectory } from '../kernel/data-directory.ts';
 import type { Disk } from '../kernel/disk.ts';
@@ -86,59 +87,20 @@ export class CoordinatorRuntime {
     const newId = (): string => random.hex(8);
     const state = stored ?? initialState({ clusterId: newId(), newId, ...settings.founding });
     this.book = new NodeBook(clock, state.config.healthCheckIntervalMs);
-    this.keeper = new StateKeeper(
-      {
-        clock,
-        random,
-        logger,
-        metadata: parts.metadata,
-        events: this.events,
-        bytesByShard: () => bytesByShard(this.keeper.state, this.book.facts(this.keeper.state)),
-        onFatal: world.onFatal,
-      },
-      state,
-      stored?.version,
-    );
+    this.keeper = this.#createKeeper(state, stored?.version);
     const { keeper, book } = this;
-    this.recovery = new RecoveryMode({
-      keeper,
-      clock,
-      wire,
-      logger,
-      coordinatorId: settings.coordinatorId,
-    });
-    const onReport = (nodeId: string, copies: Parameters<Registry['settle']>[1]): void => {
-      this.#background(this.registry.settle(nodeId, copies), 'a report could not be settled');
-    };
-    this.pusher = new StatePusher({ clock, wire, logger, state: () => keeper.state, onReport });
+    this.recovery = this.#createRecovery();
+    const { recovery } = this;
+    this.pusher = this.#createPusher();
+    this.monitor = this.#createMonitor();
+    const { pusher, monitor } = this;
     const stopping = (): boolean => this.#stopping;
-    this.registry = new Registry({
-      keeper,
-      book,
-      recovery: this.recovery,
-      pusher: this.pusher,
-      logger,
-      stopping,
-    });
-    this.monitor = new HealthMonitor({
-      clock,
-      wire,
-      state: () => keeper.state,
-      onProbe: (node, answered) => this.#probed(node, answered),
-    });
-    const mayForm = (): boolean => !this.recovery.active;
-    this.assigner = new Assigner({
-      keeper,
-      book,
-      monitor: this.monitor,
-      clock,
-      wire,
-      logger,
-      mayForm,
-    });
+    this.registry = new Registry({ keeper, book, recovery, pusher, stopping });
+    const mayForm = (): boolean => !recovery.active;
+    this.assigner = new Assigner({ keeper, book, monitor, clock, wire, logger, mayForm });
     this.keys = this.#createRouter();
     this.newOpId = operationIds(random);
-    this.ranges = new RangeRouter({ keeper, wire, keys: this.keys, newOpId: this.newOpId });
+    this.ranges = new RangeRouter({ keeper, clock, wire, keys: this.keys, newOpId: this.newOpId });
     keeper.onCommit((reduction) => this.#committed(reduction));
   }
 
@@ -183,6 +145,62 @@ export class CoordinatorRuntime {
     this.#stopping = true;
   }
 
+  /** Whether the process is about to stop: who waits for the cluster gives up. */
+  get stopping(): boolean {
+    return this.#stopping;
+  }
+
+  #createKeeper(state: ClusterState, storedVersion: number | undefined): StateKeeper {
+    const { clock, random, logger, onFatal } = this.world;
+    const bytes = (): ReadonlyMap<string, number> =>
+      bytesByShard(this.keeper.state, this.book.facts(this.keeper.state));
+    return new StateKeeper(
+      {
+        clock,
+        random,
+        logger,
+        metadata: this.#metadata,
+        events: this.events,
+        bytesByShard: bytes,
+        onFatal,
+      },
+      state,
+      storedVersion,
+    );
+  }
+
+  #createRecovery(): RecoveryMode {
+    const { clock, wire, logger } = this.world;
+    const { coordinatorId } = this.settings;
+    const { keeper, book } = this;
+    const onAdopt = ({ config }: ClusterState): void => book.inherit(config.healthCheckIntervalMs);
+    return new RecoveryMode({ keeper, clock, wire, logger, coordinatorId, onAdopt });
+  }
+
+  #createPusher(): StatePusher {
+    const { clock, wire, logger } = this.world;
+    return new StatePusher({
+      clock,
+      wire,
+      logger,
+      state: () => this.keeper.state,
+      onReport: (nodeId, copies) => {
+        const settled = this.registry.settle(nodeId, copies);
+        this.#background(settled, 'a report could not be settled');
+      },
+    });
+  }
+
+  #createMonitor(): HealthMonitor {
+    const { clock, wire } = this.world;
+    return new HealthMonitor({
+      clock,
+      wire,
+      state: () => this.keeper.state,
+      onProbe: (node, answered) => this.#probed(node, answered),
+    });
+  }
+
   #committed(reduction: Reduction): void {
     const { keeper, pusher, keys, assigner } = this;
     if (keeper.founded) pusher.push();
@@ -192,6 +210,8 @@ export class CoordinatorRuntime {
 
   async #probed(node: NodeEntry, answered: boolean): Promise<void> {
     const { keeper, book } = this;
+    // Forgotten while it was asked: nothing is to be remembered of it.
+    if (findNode(keeper.state, node.id) === undefined) return;
     const verdict = book.probed(node.id, answered, keeper.state.config.deadAfterMs);
     if (verdict === undefined) return;
     await keeper.change({ kind: 'node_verdict', nodeId: node.id, verdict });

@@ -37,11 +37,15 @@ export class EventLog {
     for (const follower of this.#followers) follower(logged);
   }
 
-  /** Events with a seq above `since`, oldest first; `next` is what to ask with the next time. */
+  /**
+   * Events with a seq above `since`, oldest first; `next` is what to ask with the next time. A `since` that was never
+   * given out is of an earlier life of the coordinator, so all there are are new to whoever asks.
+   */
   since(since: number): { events: readonly LoggedEvent[]; next: number } {
+    const next = this.#nextSeq - 1;
     const first = this.#events[0]?.seq ?? this.#nextSeq;
-    const events = this.#events.slice(Math.max(0, since + 1 - first));
-    return { events, next: this.#nextSeq - 1 };
+    const seen = since > next ? 0 : since;
+    return { events: this.#events.slice(Math.max(0, seen + 1 - first)), next };
   }
 
   /** Calls `follower` for each event from now on, until the returned function is called. */

@@ -2,27 +2,27 @@
  * Sends key operations to the copies that serve them, and repeats what may be repeated within the request's deadline:
  * every write carries an operation id, so repeating it is safe. Hot path: one object per operation, no timers.
  */
-import { formationProgress } from '../cluster/formation.ts';
-import {
-  placeOfKey,
-  type RoutePlace,
-  type RouteTarget,
-  type RoutingTable,
-} from '../cluster/routing.ts';
+import { placeOfKey, type RouteTarget, type RoutingTable } from '../cluster/routing.ts';
 import { findNode } from '../cluster/state-access.ts';
 import { type Clock, pause } from '../kernel/clock.ts';
 import type { Deadline } from '../kernel/deadline.ts';
-import { asToruaError, type ErrorCode, isErrorCode, ToruaError } from '../kernel/errors.ts';
+import { asToruaError, ToruaError } from '../kernel/errors.ts';
 import type { Random } from '../kernel/random.ts';
 import type { KeyAnswer, KeyBatch, KeyOperation } from '../protocol/key-operation.ts';
 import type { LaneMeter } from '../transport/batch-channel.ts';
 import { createNodeChannel, type NodeChannel } from '../transport/node-channel.ts';
 import { DEFAULT_SCHEDULE, retryDelayMs } from '../transport/retry.ts';
 import type { Wire } from '../transport/wire.ts';
+import {
+  accepted,
+  checkWritable,
+  described,
+  isOpenEnded,
+  mayRepeat,
+  noTarget,
+  type RoutedRequest,
+} from './route-failure.ts';
 import type { StateKeeper } from './state-keeper.ts';
-
-/** How long a node that gives no answer is asked again before the user is told, milliseconds: a restart fits in. */
-export const UNREACHABLE_RETRY_MS = 3_000;
 
 /** A key operation as the user meant it; the router adds where it goes. */
 export type UserOperation = Omit<KeyOperation, 'shardUid' | 'copyId' | 'term' | 'deadlineMs'>;
@@ -47,17 +47,6 @@ export interface KeyRouterParts {
   readonly check: () => void;
 }
 
-/** Codes after which the same operation may find its way: the route changes, the copy opens, the node comes back. */
-const REPEATABLE: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
-  'stale_term',
-  'stale_epoch',
-  'not_primary',
-  'shard_opening',
-  'no_lease',
-  'node_unreachable',
-  'shard_not_found',
-]);
-
 /** See the module. */
 export class KeyRouter {
   readonly #parts: KeyRouterParts;
@@ -80,10 +69,24 @@ export class KeyRouter {
           term: target.term,
           deadlineMs: 0,
         };
-        const answer = await this.#channel(target.addr).submit(full, table, deadline);
-        return accepted(answer);
+        return accepted(await this.#channel(target.addr).submit(full, table, deadline));
       },
     ).then(({ value, nodeId }) => ({ answer: value, shardId: place.shardId, nodeId }));
+  }
+
+  /** Whether a write of the key would find its way now; waits for that as `execute` does. Errors: as `execute`. */
+  async check(operation: UserOperation, deadline: Deadline): Promise<void> {
+    checkWritable(this.#parts.keeper.state.config.readOnly);
+    const { key, requestId, traceparent } = operation;
+    const look = {
+      verb: 'head',
+      key,
+      requestId,
+      traceparent,
+      opId: '',
+      callerOpId: false,
+    } as const;
+    await this.execute(look, deadline);
   }
 
   /**
@@ -117,22 +120,18 @@ export class KeyRouter {
    * Contract: repeating `attempt` is safe.
    */
   async withRetry<T>(
-    request: {
-      shardId: number;
-      operation: { verb: string; opId: string };
-      deadline: Deadline;
-      repeatable?: (() => boolean) | undefined;
-    },
+    request: RoutedRequest,
     attempt: (target: RouteTarget, table: RoutingTable) => Promise<T>,
   ): Promise<{ value: T; nodeId: string }> {
     const { clock, random, keeper } = this.#parts;
-    const { shardId, deadline } = request;
+    const { shardId, deadline, operation } = request;
     const startedMs = clock.monotonicMs();
-    let sent = false;
+    let mayHaveHappened = false;
     for (let tries = 1; ; tries += 1) {
       let nodeId = '';
       try {
         this.#parts.check();
+        if (operation.opId !== '') checkWritable(keeper.state.config.readOnly);
         const table = keeper.routing;
         const target = this.#target(table, shardId);
         nodeId = target.nodeId;
@@ -140,14 +139,14 @@ export class KeyRouter {
         return { value, nodeId };
       } catch (reason) {
         const error = asToruaError(reason);
-        sent ||= error.fields['sent'] === true;
+        mayHaveHappened ||= nodeId !== '' && isOpenEnded(error);
         const delayMs = retryDelayMs(DEFAULT_SCHEDULE, tries, random.float());
         const spentMs = clock.monotonicMs() - startedMs;
         const possible = mayRepeat(error, spentMs) && (request.repeatable?.() ?? true);
         if (!possible || delayMs >= deadline.remainingMs()) {
-          throw this.#described(error, request, { shardId, nodeId, sent });
+          throw described(error, request, { nodeId, mayHaveHappened });
         }
-        this.#parts.onRetry(request.operation.verb);
+        this.#parts.onRetry(operation.verb);
         await pause(clock, delayMs);
       }
     }
@@ -200,58 +199,4 @@ export class KeyRouter {
     }
     return channel;
   }
-
-  /** The error with what a user needs: which shard, which node, and whether a write may have happened. */
-  #described(
-    error: ToruaError,
-    request: { operation: { verb: string; opId: string } },
-    where: { shardId: number; nodeId: string; sent: boolean },
-  ): ToruaError {
-    const { operation } = request;
-    const isWrite = operation.opId !== '';
-    const unknown =
-      isWrite && (error.definition.status === 502 || error.definition.status === 504) && where.sent;
-    const { sent: _sent, ...fields } = error.fields;
-    return new ToruaError(error.code, error.detail, {
-      cause: error,
-      retryAfterMs: error.retryAfterMs,
-      fields: {
-        ...fields,
-        shard_id: where.shardId,
-        ...(where.nodeId === '' ? {} : { node_id: where.nodeId }),
-        ...(unknown ? { outcome: 'unknown' } : {}),
-        ...(isWrite && (error.definition.status === 502 || error.definition.status === 504)
-          ? { idempotency_key: operation.opId }
-          : {}),
-      },
-    });
-  }
-}
-
-function mayRepeat(error: ToruaError, spentMs: number): boolean {
-  if (!REPEATABLE.has(error.code)) return false;
-  return error.code !== 'node_unreachable' || spentMs < UNREACHABLE_RETRY_MS;
-}
-
-function noTarget(place: RoutePlace | undefined, keeper: StateKeeper): ToruaError {
-  const { state, founded } = keeper;
-  const { nodes, minNodes } = formationProgress(state);
-  const forming = !founded || place?.stage === 'unassigned';
-  if (place?.stage === 'initializing' || (forming && nodes >= minNodes)) {
-    const detail = `Shard ${place?.shardId} is being created.`;
-    return new ToruaError('shard_opening', detail, { retryAfterMs: 200 });
-  }
-  if (forming) {
-    const detail = `The first assignment waits for ${minNodes} nodes; ${nodes} can take shards.`;
-    const fields = { nodes, min_nodes: minNodes };
-    return new ToruaError('waiting_for_assignment', detail, { retryAfterMs: 1_000, fields });
-  }
-  return new ToruaError('shard_unavailable', `Shard ${place?.shardId} has lost its only copy.`);
-}
-
-/** The answer, unless it reports a failure: then that is thrown, so that it may be repeated. */
-function accepted(answer: KeyAnswer): KeyAnswer {
-  if (answer.code === undefined || answer.status === 404 || answer.status === 412) return answer;
-  const code = isErrorCode(answer.code) ? answer.code : 'bad_node_answer';
-  throw new ToruaError(code, answer.detail ?? `The node answered ${answer.status}.`);
 }

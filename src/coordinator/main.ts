@@ -13,6 +13,7 @@ import { systemRandom } from '../kernel/random.ts';
 import { createPeers, type Peers } from '../transport/peers.ts';
 import { createUndiciWire } from '../transport/undici-wire.ts';
 import { createValueStreams } from '../transport/value-stream.ts';
+import { summaryOf } from './cluster-view.ts';
 import { type CoordinatorConfig, coordinatorConfig } from './config.ts';
 import type { CoordinatorApp } from './coordinator-app.ts';
 import { bindCoordinatorMetrics } from './coordinator-metrics.ts';
@@ -20,13 +21,15 @@ import { CoordinatorRuntime } from './coordinator-runtime.ts';
 import { coordinatorInternalRoutes } from './internal-routes.ts';
 import { bulkRoutes } from './routes/bulk-routes.ts';
 import { catRoutes } from './routes/cat-routes.ts';
-import { clusterRoutes, summaryOf } from './routes/cluster-routes.ts';
+import { configRoutes } from './routes/config-routes.ts';
 import { dataRoutes } from './routes/data-routes.ts';
 import { eventRoutes } from './routes/event-routes.ts';
 import { nodeRoutes } from './routes/node-routes.ts';
 import { notBuiltRoutes } from './routes/not-built-routes.ts';
+import { operatorRoutes } from './routes/operator-routes.ts';
 import { rangeRoutes } from './routes/range-routes.ts';
 import { shardRoutes } from './routes/shard-routes.ts';
+import { statusRoutes } from './routes/status-routes.ts';
 
 /** The state cannot be committed any more; the supervisor starts the process again. */
 const EXIT_STORAGE_FAILED = 74;
@@ -131,7 +134,9 @@ function mountRoutes(context: CoordinatorApp): void {
     bulkRoutes,
     nodeRoutes,
     shardRoutes,
-    clusterRoutes,
+    statusRoutes,
+    configRoutes,
+    operatorRoutes,
     eventRoutes,
     catRoutes,
     notBuiltRoutes,

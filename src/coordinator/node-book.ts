@@ -29,6 +29,12 @@ export class NodeBook {
     this.#leases = openLeaseBook(clock.monotonicMs(), healthCheckIntervalMs);
   }
 
+  /** A state of an earlier leader is led from here on: what that one granted may run for one of its spans. */
+  inherit(healthCheckIntervalMs: number): void {
+    const inherited = openLeaseBook(this.#clock.monotonicMs(), healthCheckIntervalMs);
+    this.#leases = { ...this.#leases, inheritedUntilMs: inherited.inheritedUntilMs };
+  }
+
   /** A node said what it holds. `started`: it is a new process, so everything else about it is forgotten. */
   report(nodeId: string, copies: readonly HeldCopy[], options: { started?: boolean } = {}): void {
     if (options.started) this.#notes.delete(nodeId);

@@ -1,6 +1,7 @@
 /** Listings and range deletes over all shards: every shard is asked, answers are merged by UTF-8 bytes. */
-import type { Deadline } from '../kernel/deadline.ts';
-import { asToruaError, ToruaError } from '../kernel/errors.ts';
+import type { Clock } from '../kernel/clock.ts';
+import { type Deadline, deadlineIn } from '../kernel/deadline.ts';
+import { asToruaError, type ErrorCode, ToruaError } from '../kernel/errors.ts';
 import { compareUtf8 } from '../kernel/utf8-order.ts';
 import type { Decoded } from '../protocol/case.ts';
 import {
@@ -15,6 +16,9 @@ import { callJson } from '../transport/json-call.ts';
 import type { Wire } from '../transport/wire.ts';
 import type { KeyRouter } from './key-router.ts';
 import type { StateKeeper } from './state-keeper.ts';
+
+/** Part of the request's time that each shard has when the answer may be partial. */
+const PARTIAL_SHARE = 0.8;
 
 /** One row of a listing. */
 export type ListRow = Decoded<typeof listRowSchema>;
@@ -36,6 +40,7 @@ export interface MergedPage {
 /** What the router is given. */
 export interface RangeRouterParts {
   readonly keeper: StateKeeper;
+  readonly clock: Clock;
   readonly wire: Wire;
   readonly keys: KeyRouter;
   /** A fresh operation id of our own. */
@@ -59,37 +64,34 @@ export class RangeRouter {
     options: { limit: number; values: boolean; anyCopy: boolean; partial: boolean },
     deadline: Deadline,
   ): Promise<MergedPage> {
-    const { limit, values, anyCopy } = options;
-    const body = { ...boundsOf(range), limit, values, anyCopy };
-    const { found, missingShards } = await this.#ofAll(options.partial, (shardId) =>
-      this.#parts.keys.withRetry(
-        { shardId, operation: { verb: 'list', opId: '' }, deadline },
-        (target) =>
-          callJson(
-            this.#parts.wire,
-            {
-              address: target.addr,
-              path: INTERNAL_PATHS.list,
-              request: listRequestSchema,
-              body: {
-                ...body,
-                shardUid: this.#uid(shardId),
-                copyId: target.copyId,
-                term: target.term,
-              },
-              answer: listAnswerSchema,
-            },
-            deadline,
-          ),
-      ),
+    const { limit, partial } = options;
+    // What comes from the other shards must still be sent when one of them used up its time.
+    const remainingMs = deadline.remainingMs() * (partial ? PARTIAL_SHARE : 1);
+    const patience = deadlineIn(this.#parts.clock, remainingMs);
+    const { found, missingShards } = await this.#ofAll(partial, (shardId) =>
+      this.#pageOf(shardId, { ...boundsOf(range), ...options }, patience),
     );
-    return {
-      ...mergePages(
-        found.map(({ value }) => value),
-        limit,
-      ),
-      missingShards,
-    };
+    return { ...mergePages(found, limit), missingShards };
+  }
+
+  async #pageOf(
+    shardId: number,
+    page: ReturnType<typeof boundsOf> & { limit: number; values: boolean; anyCopy: boolean },
+    deadline: Deadline,
+  ): Promise<Decoded<typeof listAnswerSchema>> {
+    const { start, startExclusive, end, limit, values, anyCopy } = page;
+    const { wire, keys } = this.#parts;
+    const { value } = await keys.withRetry(
+      { shardId, operation: { verb: 'list', opId: '' }, deadline },
+      ({ addr: address, copyId, term }) => {
+        const range = { start, startExclusive, end, limit, values, anyCopy };
+        const body = { ...range, shardUid: this.#uid(shardId), copyId, term };
+        const path = INTERNAL_PATHS.list;
+        const call = { address, path, request: listRequestSchema, answer: listAnswerSchema };
+        return callJson(wire, { ...call, body }, deadline);
+      },
+    );
+    return value;
   }
 
   /** Deletes a range on every shard, page by page; repeatable under `opId`. Returns how many keys went. */
@@ -110,32 +112,21 @@ export class RangeRouter {
     operation: { opId: string; callerOpId: boolean },
     deadline: Deadline,
   ): Promise<number> {
+    const { wire, keys, newOpId } = this.#parts;
+    const { callerOpId } = operation;
+    const shardUid = this.#uid(shardId);
     let bounds = boundsOf(range);
     let deleted = 0;
     for (let page = 0; ; page += 1) {
-      const { callerOpId } = operation;
-      const opId = callerOpId ? `${operation.opId}:${page}` : this.#parts.newOpId();
-      const { value } = await this.#parts.keys.withRetry(
-        { shardId, operation: { verb: 'delete', opId }, deadline },
-        (target) =>
-          callJson(
-            this.#parts.wire,
-            {
-              address: target.addr,
-              path: INTERNAL_PATHS.deleteRange,
-              request: deleteRangeRequestSchema,
-              body: {
-                ...bounds,
-                opId,
-                callerOpId,
-                shardUid: this.#uid(shardId),
-                copyId: target.copyId,
-                term: target.term,
-              },
-              answer: deleteRangeAnswerSchema,
-            },
-            deadline,
-          ),
+      const opId = callerOpId ? `${operation.opId}:${page}` : newOpId();
+      const { value } = await keys.withRetry(
+        { shardId, operation: { verb: 'delete', opId, callersId: operation.opId }, deadline },
+        ({ addr: address, copyId, term }) => {
+          const body = { ...bounds, opId, callerOpId, shardUid, copyId, term };
+          const path = INTERNAL_PATHS.deleteRange;
+          const schemas = { request: deleteRangeRequestSchema, answer: deleteRangeAnswerSchema };
+          return callJson(wire, { address, path, ...schemas, body }, deadline);
+        },
       );
       deleted += value.deleted;
       if (value.next === null) return deleted;
@@ -156,7 +147,7 @@ export class RangeRouter {
     const missingShards: number[] = [];
     for (const [shardId, outcome] of settled.entries()) {
       if (outcome.status === 'fulfilled') found.push(outcome.value);
-      else if (isUnavailable(asToruaError(outcome.reason))) missingShards.push(shardId);
+      else if (isUnavailable(asToruaError(outcome.reason), partial)) missingShards.push(shardId);
       else throw outcome.reason;
     }
     if (missingShards.length > 0 && !partial) {
@@ -208,15 +199,23 @@ function boundsOf(range: RangeRequest): {
   return behind ? { start: after, startExclusive: true, end } : { start, end };
 }
 
-const UNAVAILABLE = new Set([
+/** Codes that mean: nobody serves this shard now. */
+const UNAVAILABLE: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'shard_unavailable',
   'node_unreachable',
   'shard_in_doubt',
   'shard_opening',
   'no_lease',
+  'shutting_down',
   'waiting_for_assignment',
 ]);
 
-function isUnavailable(error: ToruaError): boolean {
-  return UNAVAILABLE.has(error.code);
+/** Who asks for a part of the answer gets it also while a node hangs or makes no sense. */
+const UNAVAILABLE_IN_PART: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'deadline_exceeded',
+  'bad_node_answer',
+]);
+
+function isUnavailable({ code }: ToruaError, partial: boolean): boolean {
+  return UNAVAILABLE.has(code) || (partial && UNAVAILABLE_IN_PART.has(code));
 }

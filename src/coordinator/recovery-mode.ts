@@ -24,13 +24,17 @@ export interface RecoveryParts {
   readonly clock: Clock;
   readonly wire: Wire;
   readonly logger: Logger;
+  /** A state of the nodes is about to be led: leases of its former leader may still run. */
+  readonly onAdopt: (state: ClusterState) => void;
 }
 
 /** See the module. */
 export class RecoveryMode {
   readonly #parts: RecoveryParts;
   readonly #offers = new Map<string, StateOffer>();
-  readonly #registered = new Set<string>();
+  readonly #registeredIds = new Set<string>();
+  /** Two nodes may complete the cluster at once; it is adopted once. */
+  #turn: Promise<unknown> = Promise.resolve();
 
   constructor(parts: RecoveryParts) {
     this.#parts = parts;
@@ -43,32 +47,34 @@ export class RecoveryMode {
 
   /** Nodes that are still missing, ascending. */
   get missing(): readonly string[] {
-    const newest = this.active ? newestState([...this.#offers.values()]) : undefined;
-    return newest ? missingNodes(newest, this.#registered) : [];
+    const newest = this.#newest();
+    return newest ? missingNodes(newest, this.#registeredIds) : [];
   }
 
-  /** A node registers. True: it has to wait, because the state is not known yet. */
-  async registered(node: RegisterRequest['node']): Promise<boolean> {
-    if (this.#parts.keeper.founded) return false;
-    if (node.clusterId === undefined) {
-      if (this.active) this.#registered.add(node.id);
-      return this.active;
-    }
-    const state = await this.#fetch(node.addr);
-    if (state) this.#offers.set(node.id, { nodeId: node.id, state });
-    this.#registered.add(node.id);
-    const newest = newestState([...this.#offers.values()]);
-    if (newest && missingNodes(newest, this.#registered).length === 0)
-      await this.#adopt(newest, []);
-    return !this.#parts.keeper.founded;
+  /**
+   * A node registers. Errors: `recovering` when it has to wait and try again, because the state is not known yet;
+   * `wrong_cluster` when nodes of two clusters come.
+   */
+  async registered(node: RegisterRequest['node']): Promise<void> {
+    if (this.#parts.keeper.founded) return;
+    const state = node.clusterId === undefined ? undefined : await this.#fetch(node.addr);
+    await this.#inTurn(() => this.#registered(node, state));
   }
 
-  /** An operator goes on without the missing nodes. Errors: `not_recovering`. */
-  async acceptMissing(): Promise<void> {
-    const newest = this.active ? newestState([...this.#offers.values()]) : undefined;
-    if (!newest)
-      throw new ToruaError('not_recovering', 'The coordinator has its state and waits for nobody.');
-    await this.#adopt(newest, missingNodes(newest, this.#registered));
+  /** An operator goes on without the missing nodes; returns which. Errors: `not_recovering`. */
+  acceptMissing(): Promise<readonly string[]> {
+    return this.#inTurn(async () => {
+      const newest = this.#newest();
+      if (!newest) {
+        throw new ToruaError(
+          'not_recovering',
+          'The coordinator has its state and waits for nobody.',
+        );
+      }
+      const missing = missingNodes(newest, this.#registeredIds);
+      await this.#adopt(newest, missing);
+      return missing;
+    });
   }
 
   /** Errors: `recovering` while the state is not known. */
@@ -84,13 +90,36 @@ export class RecoveryMode {
     );
   }
 
+  async #registered(node: RegisterRequest['node'], state: ClusterState | undefined): Promise<void> {
+    if (this.#parts.keeper.founded) return;
+    if (state) this.#offer({ nodeId: node.id, state });
+    if (!this.active) return;
+    this.#registeredIds.add(node.id);
+    const newest = this.#newest();
+    if (newest && missingNodes(newest, this.#registeredIds).length === 0) {
+      await this.#adopt(newest, []);
+    } else {
+      this.check();
+    }
+  }
+
+  /** A node of another cluster is turned away before its state counts: it would end the recovery of the first. */
+  #offer(offer: StateOffer): void {
+    newestState([...this.#offers.values(), offer]);
+    this.#offers.set(offer.nodeId, offer);
+  }
+
+  #newest(): ClusterState | undefined {
+    return this.active ? newestState([...this.#offers.values()]) : undefined;
+  }
+
   async #adopt(state: ClusterState, missing: readonly string[]): Promise<void> {
     const { keeper, coordinatorId, logger } = this.#parts;
-    if (keeper.founded) return;
     logger.warn(
       { version: state.version, missing },
       'the cluster state was rebuilt from the nodes',
     );
+    this.#parts.onAdopt(state);
     await keeper.adopt(state);
     await keeper.change(
       { kind: 'leader_started', coordinatorId, recovered: true },
@@ -107,5 +136,11 @@ export class RecoveryMode {
       deadlineIn(clock, FETCH_MS_MAX),
     );
     return decode(storedStateSchema, jsonFromAnswer(answer, address)).state;
+  }
+
+  #inTurn<T>(task: () => Promise<T>): Promise<T> {
+    const next = this.#turn.then(task);
+    this.#turn = next.catch(() => {});
+    return next;
   }
 }

@@ -1,11 +1,14 @@
 /** The coordinator's side of registration, heartbeats and leaving: takes a node's word, asks the reducer, grants leases. */
 
 import { emptyShards } from '../cluster/facts.ts';
+import { formationProgress } from '../cluster/formation.ts';
 import { commandsOfReport, requireSender } from '../cluster/heartbeat.ts';
 import { leaseSpanMs } from '../cluster/lease.ts';
+import { findNode, isFormed } from '../cluster/state-access.ts';
 import { shardsOfNode } from '../cluster/summary.ts';
+import { baseUrlOf } from '../kernel/address.ts';
 import { ToruaError } from '../kernel/errors.ts';
-import type { Logger } from '../kernel/logger.ts';
+import type { ClusterState } from '../protocol/cluster-state.ts';
 import type {
   HeartbeatAnswer,
   HeartbeatRequest,
@@ -25,7 +28,6 @@ export interface RegistryParts {
   readonly book: NodeBook;
   readonly pusher: StatePusher;
   readonly recovery: RecoveryMode;
-  readonly logger: Logger;
   /** Whether this coordinator is stopping: then nobody's shards are moved. */
   readonly stopping: () => boolean;
 }
@@ -38,30 +40,40 @@ export class Registry {
     this.#parts = parts;
   }
 
-  /** POST /register. Errors: `node_id_in_use`, `wrong_cluster`, `stale_epoch`, `protocol_too_old`. */
-  async register({ node }: RegisterRequest): Promise<RegisterAnswer> {
-    const { keeper, book, recovery } = this.#parts;
+  /**
+   * POST /register. Errors: `invalid_request` (an address that is none), `node_id_in_use`, `wrong_cluster`,
+   * `stale_epoch`, `protocol_too_old`, `recovering` while nodes of the former cluster are waited for.
+   */
+  async register(request: RegisterRequest): Promise<RegisterAnswer> {
+    const { keeper, book, pusher, recovery } = this.#parts;
+    const node = { ...request.node, addr: checkedAddress(request.node.addr) };
     checkProtocol(node.protocolVersion);
-    const waiting = await recovery.registered(node);
-    if (waiting) return this.#answer(node.id, 0, false);
-    const known = keeper.state.nodes.find((entry) => entry.id === node.id);
+    await recovery.registered(node);
+    const copies = node.copies ?? [];
+    const leaseRunning = book.leaseRunning(node.id);
+    const known = findNode(keeper.state, node.id);
     const started = known?.incarnation !== node.incarnation;
-    const command = {
-      kind: 'register_node',
-      node,
-      leaseRunning: book.leaseRunning(node.id),
-    } as const;
-    // Reported first: the evaluation that a registration leads to has to know which shards are empty.
-    book.report(node.id, node.copies ?? [], { started });
-    await keeper.change(command);
-    await this.#settle(node.id, node.copies ?? []);
-    const entry = keeper.state.nodes.find((other) => other.id === node.id);
-    const { healthCheckIntervalMs } = keeper.state.config;
+    await keeper.change(
+      { kind: 'register_node', node, leaseRunning },
+      // Before the evaluation that it leads to, which has to know what is empty; and never for a process that is
+      // refused, because its word would stand for the node whose id it wants.
+      {
+        accepted: () => {
+          if (started) pusher.forget(node.id);
+          book.report(node.id, copies, { started });
+        },
+      },
+    );
+    await this.#settle(node.id, copies);
+    const { state, founded } = keeper;
+    const entry = findNode(state, node.id);
+    const { incarnation } = node;
+    const isNodes = entry !== undefined && entry.incarnation === incarnation;
     const leaseMs =
-      entry && node.incarnation !== undefined && keeper.founded
-        ? book.grant(entry, node.incarnation, healthCheckIntervalMs)
+      isNodes && incarnation !== undefined && founded
+        ? book.grant(entry, incarnation, state.config.healthCheckIntervalMs)
         : 0;
-    return this.#answer(node.id, leaseMs, keeper.founded);
+    return this.#answer(node.id, leaseMs);
   }
 
   /** POST /heartbeat. Errors: `node_not_found` (register again), `node_id_in_use`. */
@@ -85,6 +97,7 @@ export class Registry {
       configVersion: state.configVersion,
       leaderEpoch: founded ? state.leaderEpoch : 0,
       leaseMs,
+      formation: formationOf(state),
     };
   }
 
@@ -98,20 +111,23 @@ export class Registry {
     const node = requireSender(keeper.state, sender);
     const facts = book.facts(keeper.state);
     const empty = emptyShards(keeper.state, facts);
-    await keeper.change({ kind: 'node_leaving', nodeId: node.id, emptyShards: empty });
+    const command = { kind: 'node_leaving', nodeId: node.id, emptyShards: empty } as const;
+    const { effects } = await keeper.change(command);
     const held = shardsOfNode(keeper.state, node.id);
     if (held.length === 0) {
       await keeper.change({ kind: 'node_left', nodeId: node.id });
       return 'drained';
     }
-    const movable = held.filter(
-      (shard) => empty.includes(shard.shardUid) || book.releasing.has(shard.shardUid),
-    );
-    return movable.length > 0 ? 'draining' : 'keep';
+    // Empty is not enough: without room elsewhere a shard stays, and nobody has to wait for that.
+    const isMoving =
+      effects.some((effect) => effect.kind === 'release') ||
+      held.some((shard) => book.releasing.has(shard.shardUid));
+    return isMoving ? 'draining' : 'keep';
   }
 
   /** What a node says it holds, brought into the state. */
   async settle(nodeId: string, copies: readonly HeldCopy[]): Promise<void> {
+    if (findNode(this.#parts.keeper.state, nodeId) === undefined) return;
     this.#parts.book.report(nodeId, copies);
     await this.#settle(nodeId, copies);
   }
@@ -122,17 +138,34 @@ export class Registry {
       await keeper.change(command);
   }
 
-  #answer(nodeId: string, leaseMs: number, withState: boolean): RegisterAnswer {
-    const { state } = this.#parts.keeper;
+  #answer(nodeId: string, leaseMs: number): RegisterAnswer {
+    const { state, founded } = this.#parts.keeper;
     return {
       nodeId,
       clusterId: state.clusterId,
       shards: shardsOfNode(state, nodeId),
       config: state.config,
       leaseMs: Math.min(leaseMs, leaseSpanMs(state.config.healthCheckIntervalMs)),
-      state: withState ? state : undefined,
+      formation: formationOf(state),
+      state: founded ? state : undefined,
     };
   }
+}
+
+/** How far the cluster is from its first assignment; undefined once it was made. */
+function formationOf(state: ClusterState): RegisterAnswer['formation'] {
+  return isFormed(state) ? undefined : formationProgress(state);
+}
+
+/** The original's clients write an address without `http://`; others could not be reached under what is none. */
+function checkedAddress(addr: string): string {
+  const url = baseUrlOf(addr);
+  if (url !== undefined) return url;
+  throw new ToruaError(
+    'invalid_request',
+    `node.addr is ${JSON.stringify(addr.slice(0, 200))}: it must be a URL such as http://host:port.`,
+    { fields: { field: 'node.addr' } },
+  );
 }
 
 function checkProtocol(version: number | undefined): void {

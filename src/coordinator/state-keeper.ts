@@ -27,6 +27,14 @@ export interface StateKeeperParts {
   readonly onFatal: (reason: unknown) => void;
 }
 
+/** How a command is carried out. */
+export interface ChangeOptions {
+  /** Makes a cluster of a state that was only in memory, if the command changes it. */
+  readonly found?: boolean | undefined;
+  /** Run once the command was neither refused nor failed, before anybody else hears of it. */
+  readonly accepted?: (() => void) | undefined;
+}
+
 /** Told after each commit, in order. */
 export type CommitListener = (reduction: Reduction) => void;
 
@@ -67,11 +75,10 @@ export class StateKeeper {
 
   /**
    * Carries out one command after those before it. Resolves when its change is durable; errors are the reducer's
-   * refusals and the store's. `found` makes a cluster of a state
-   * that was only in memory, if the command changes it.
+   * refusals and the store's.
    */
-  change(command: ClusterCommand, options: { found?: boolean } = {}): Promise<Reduction> {
-    return this.#inTurn(() => this.#change(command, options.found ?? false));
+  change(command: ClusterCommand, options: ChangeOptions = {}): Promise<Reduction> {
+    return this.#inTurn(() => this.#change(command, options));
   }
 
   /** Replaces a state that was never founded by one that the nodes held. */
@@ -82,7 +89,7 @@ export class StateKeeper {
     });
   }
 
-  async #change(command: ClusterCommand, found: boolean): Promise<Reduction> {
+  async #change(command: ClusterCommand, options: ChangeOptions): Promise<Reduction> {
     const { clock, random, events } = this.#parts;
     const before = this.#state;
     const reduction = reduce(before, command, {
@@ -90,7 +97,8 @@ export class StateKeeper {
       newId: () => random.hex(8),
       bytesByShard: this.#parts.bytesByShard(),
     });
-    if (reduction.state !== before) await this.#commit(reduction.state, found);
+    if (reduction.state !== before) await this.#commit(reduction.state, options.found ?? false);
+    options.accepted?.();
     for (const event of reduction.events) {
       events.add(event, clock.wallMs());
       this.#parts.logger.info({ ...event }, 'cluster event');

@@ -43,13 +43,13 @@ export class StatePusher {
     for (const node of this.#parts.state().nodes) {
       if (node.directoryId === undefined || this.#running.has(node.id)) continue;
       this.#running.add(node.id);
-      void this.#serve(node.id).finally(() => this.#running.delete(node.id));
+      void this.#serve(node.id);
     }
   }
 
-  /** A node told us by another way which version it has stored. */
-  noteStored(nodeId: string, version: number): void {
-    this.#stored.set(nodeId, version);
+  /** Another process has the id now: what the one before stored says nothing. */
+  forget(nodeId: string): void {
+    this.#stored.delete(nodeId);
   }
 
   /** Whether the node has stored this version or a newer one. */
@@ -63,13 +63,18 @@ export class StatePusher {
 
   async #serve(nodeId: string): Promise<void> {
     const { clock } = this.#parts;
-    while (!this.#abort.signal.aborted) {
-      const state = this.#parts.state();
-      const node = state.nodes.find((entry) => entry.id === nodeId);
-      const away = node === undefined || node.status === 'unhealthy' || node.status === 'dead';
-      if (away || this.hasStored(nodeId, state.version)) return;
-      const pushed = await this.#pushTo(nodeId, node.addr, state);
-      if (!pushed) await pause(clock, PUSH_AGAIN_MS, this.#abort.signal);
+    try {
+      while (!this.#abort.signal.aborted) {
+        const state = this.#parts.state();
+        const node = state.nodes.find((entry) => entry.id === nodeId);
+        const away = node === undefined || node.status === 'unhealthy' || node.status === 'dead';
+        if (away || this.hasStored(nodeId, state.version)) return;
+        const pushed = await this.#pushTo(nodeId, node.addr, state);
+        if (!pushed) await pause(clock, PUSH_AGAIN_MS, this.#abort.signal);
+      }
+    } finally {
+      // In the same turn as the look at the state: a push in between would find it running and be lost.
+      this.#running.delete(nodeId);
     }
   }
 
@@ -87,7 +92,7 @@ export class StatePusher {
         },
         deadlineIn(clock, PUSH_MS_MAX),
       );
-      this.noteStored(nodeId, answer.stateVersion);
+      this.#stored.set(nodeId, answer.stateVersion);
       this.#parts.onReport(nodeId, answer.copies);
       return true;
     } catch (reason) {

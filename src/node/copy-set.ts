@@ -6,6 +6,7 @@ import type { Disk } from '../kernel/disk.ts';
 import { asToruaError } from '../kernel/errors.ts';
 import {
   copyId as asCopyId,
+  seq as asSeq,
   term as asTerm,
   type CopyId,
   type Seq,
@@ -15,10 +16,11 @@ import type { Logger } from '../kernel/logger.ts';
 import { type LogRecord, RECORD_KIND } from '../log/log-record.ts';
 import type { ClusterState } from '../protocol/cluster-state.ts';
 import type { HeldCopy } from '../protocol/messages.ts';
-import { closeGap } from '../shard/accept-damage.ts';
+import { acceptDamage } from '../shard/accept-damage.ts';
 import type { CopyParts } from '../shard/copy-core.ts';
 import { createCopy, readManifest } from '../shard/manifest.ts';
-import { openCopy, type ShardCopy } from '../shard/shard-copy.ts';
+import { openCopy } from '../shard/open-copy.ts';
+import type { ShardCopy } from '../shard/shard-copy.ts';
 
 /** One copy on this node's disk. */
 export interface HeldSlot {
@@ -145,7 +147,7 @@ export class CopySet {
     return this.#inTurn(async () => {
       const slot = this.#slots.get(copyId);
       if (slot?.state !== 'in_doubt') return;
-      await closeGap(this.#parts.copyParts.log, copyId);
+      await acceptDamage(this.#parts.copyParts, this.#pathOf(copyId));
       slot.state = 'opening';
       slot.reason = undefined;
       const assignment = this.assignments.find((other) => other.copyId === copyId);
@@ -244,8 +246,9 @@ export class CopySet {
     const { copyParts, disk, directory } = this.#parts;
     await slot.copy?.close();
     const position = copyParts.log.position(slot.copyId);
-    const next = copyParts.log.nextSeq(slot.copyId);
-    if (position) await copyParts.log.append([dropRecord(slot, position.lastTerm, next)]);
+    // Behind the writes that were on their way when the copy was closed: they are in the log, durable or not.
+    const last = asSeq(copyParts.log.nextSeq(slot.copyId) - 1);
+    if (position) await copyParts.log.append([dropRecord(slot, position.lastTerm, last)]);
     await disk.remove(this.#pathOf(slot.copyId));
     await disk.syncDirectory(directory);
     this.#slots.delete(slot.copyId);
@@ -280,14 +283,14 @@ function copiesNamed(state: ClusterState): ReadonlySet<string> {
   return new Set(shards.flatMap((shard) => shard.copies.map(({ copyId }) => copyId)));
 }
 
-function dropRecord(slot: HeldSlot, lastTerm: number, next: Seq): LogRecord {
+/** A drop stands at the last record, as a truncation does: it takes no place of its own. */
+function dropRecord(slot: HeldSlot, lastTerm: number, last: Seq): LogRecord {
   return {
     kind: RECORD_KIND.drop,
     shardUid: slot.shardUid,
     copyId: slot.copyId,
-    term: asTerm(position.lastTerm),
-    // A drop stands at the last record, as a truncation does: it takes no place of its own.
-    seq: asSeq(position.lastSeq),
+    term: asTerm(lastTerm),
+    seq: last,
     schemaVersion: 0,
     opId: '',
     callerOpId: false,

@@ -1,6 +1,6 @@
 /**
- * Work nobody asks for: keys whose time is over, blobs nobody refers to, and a log that must not grow without end.
- * One round at a time, one copy after another.
+ * Work nobody asks for: keys whose time is over, blobs nobody refers to, copies that could not be opened, and a log
+ * that must not grow without end. One round at a time, one copy after another.
  */
 import { type Clock, pause } from '../kernel/clock.ts';
 import { deadlineIn } from '../kernel/deadline.ts';
@@ -8,7 +8,8 @@ import type { CopyId } from '../kernel/ids.ts';
 import type { Logger } from '../kernel/logger.ts';
 import type { Random } from '../kernel/random.ts';
 import type { Service } from '../kernel/service.ts';
-import { type ShardCopy, SWEEP_MAX } from '../shard/shard-copy.ts';
+import type { ShardCopy } from '../shard/shard-copy.ts';
+import { SWEEP_MAX } from '../shard/sweeps.ts';
 import type { CopySet } from './copy-set.ts';
 
 /** Pause between two rounds, milliseconds. */
@@ -53,6 +54,7 @@ export class Housekeeping implements Service {
   /** One round over all open copies; a copy's trouble is logged and does not stop the others. */
   async round(): Promise<void> {
     const { copies, logger, log } = this.#parts;
+    await copies.retry();
     for (const copy of copies.open) {
       try {
         await this.#sweep(copy);

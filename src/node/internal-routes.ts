@@ -5,7 +5,7 @@ import type { InternalContext, InternalRoute } from '../http/internal-route.ts';
 import { jsonRoute } from '../http/internal-route.ts';
 import type { Deadline } from '../kernel/deadline.ts';
 import { deadlineIn } from '../kernel/deadline.ts';
-import { asToruaError, ToruaError } from '../kernel/errors.ts';
+import { asToruaError } from '../kernel/errors.ts';
 import { copyId as asCopyId, shardUid as asShardUid, term as asTerm } from '../kernel/ids.ts';
 import { decodeBatch, encodeAnswers, FRAME_CONTENT_TYPE } from '../protocol/frame.ts';
 import type { KeyAnswer, KeyBatch, KeyOperation } from '../protocol/key-operation.ts';
@@ -26,6 +26,9 @@ import {
 } from '../protocol/messages.ts';
 import { servingCopy } from './key-service.ts';
 import type { NodeRuntime } from './node-runtime.ts';
+
+/** Rows with values on one page: at 64 KiB each a page of one shard stays under 16 MiB. */
+const LISTED_VALUES_MAX = 256;
 
 /** All internal routes of a node. */
 export function nodeInternalRoutes(node: NodeRuntime): InternalRoute[] {
@@ -54,7 +57,7 @@ async function answerTo(
   context: InternalContext,
 ): Promise<KeyAnswer> {
   try {
-    checkOrder(node, batch);
+    node.checkOrder(batch);
     const deadline = deadlineIn(node.world.clock, operation.deadlineMs);
     const answer = await node.keys.execute(operation, deadline);
     logOperation(node, operation, answer.status);
@@ -76,16 +79,6 @@ function logOperation(node: NodeRuntime, operation: KeyOperation, status: number
   if (!node.world.logger.debugEnabled()) return;
   const { requestId, traceparent, verb, shardUid } = operation;
   node.world.logger.debug({ requestId, traceparent, verb, shardUid, status }, 'operation');
-}
-
-/** Orders of an older leader are refused. */
-function checkOrder(node: NodeRuntime, order: { leaderEpoch: number }): void {
-  const known = node.stored.current?.leaderEpoch ?? 0;
-  if (order.leaderEpoch >= known) return;
-  throw new ToruaError(
-    'stale_epoch',
-    `This node follows leader epoch ${known}, the order is of ${order.leaderEpoch}.`,
-  );
 }
 
 function clusterRoutes(node: NodeRuntime): InternalRoute[] {
@@ -119,7 +112,7 @@ function clusterRoutes(node: NodeRuntime): InternalRoute[] {
         answer: releaseAnswerSchema,
       },
       async (order) => {
-        checkOrder(node, order);
+        node.checkOrder(order);
         const copy = node.copies.slot(asCopyId(order.copyId))?.copy;
         return { released: copy ? await copy.release(asTerm(order.term)) : false };
       },
@@ -132,7 +125,7 @@ function clusterRoutes(node: NodeRuntime): InternalRoute[] {
         answer: doneSchema,
       },
       async (order) => {
-        checkOrder(node, order);
+        node.checkOrder(order);
         await node.copies.acceptDamage(asCopyId(order.copyId));
         return { done: true };
       },
@@ -159,7 +152,7 @@ function rangeRoutes(node: NodeRuntime): InternalRoute[] {
       },
       async (request) => {
         const copy = request.anyCopy ? anyCopy(node, request) : leasedCopy(node, request);
-        const page = await copy.list(request);
+        const page = await copy.list({ ...request, limit: rowsMax(request) });
         if (!request.anyCopy) node.lease.check();
         return {
           rows: page.rows.map(({ key, stored }) => ({
@@ -185,6 +178,14 @@ function rangeRoutes(node: NodeRuntime): InternalRoute[] {
   ];
 }
 
+/** Rows of one page: with their values far fewer, or a page could not be held in memory. */
+function rowsMax(request: {
+  readonly limit: number;
+  readonly values?: boolean | undefined;
+}): number {
+  return request.values ? Math.min(request.limit, LISTED_VALUES_MAX) : request.limit;
+}
+
 async function deletePage(
   node: NodeRuntime,
   request: Parameters<typeof leasedCopy>[1] & {
@@ -196,8 +197,7 @@ async function deletePage(
   },
   deadline: Deadline,
 ): Promise<{ deleted: number; next: string | null }> {
-  if (node.stored.current?.config.readOnly)
-    throw new ToruaError('read_only', 'The cluster is read-only.');
+  node.checkWritable();
   const copy = leasedCopy(node, request);
   const { opId, callerOpId, start, startExclusive, end } = request;
   const operation = { opId, callerOpId, term: asTerm(request.term) };

@@ -20,7 +20,8 @@ export interface KeyService {
 export interface KeyServiceParts {
   readonly copies: CopySet;
   readonly lease: Lease;
-  readonly isReadOnly: () => boolean;
+  /** Errors: `read_only`. */
+  readonly checkWritable: () => void;
   readonly numShards: () => number;
   readonly record: (operation: KeyOperation, status: number) => void;
 }
@@ -56,7 +57,9 @@ export function servingCopy(
     );
   }
   if (operation.anyCopy) return slot.copy;
-  if (operation.term !== slot.copy.term) throw staleTerm(operation.term, slot.copy.term);
+  // Term 0 means "not yet": a copy that is no primary serves nobody, not even one who asks for term 0.
+  if (operation.term === 0 || operation.term !== slot.copy.term)
+    throw staleTerm(operation.term, slot.copy.term);
   return slot.copy;
 }
 
@@ -88,9 +91,7 @@ function leased(inner: KeyService, parts: KeyServiceParts): KeyService {
 function readOnly(inner: KeyService, parts: KeyServiceParts): KeyService {
   return {
     execute: (operation, deadline) => {
-      if (isWrite(operation) && parts.isReadOnly()) {
-        throw new ToruaError('read_only', 'The cluster is read-only.');
-      }
+      if (isWrite(operation)) parts.checkWritable();
       return inner.execute(operation, deadline);
     },
   };

@@ -31,12 +31,13 @@ export class LoadMeter {
     shards: { shardUid: string; requestsPerSecond: number }[];
   } {
     const second = Math.floor(this.#clock.monotonicMs() / 1_000);
-    const shards = [...this.#counts].map(([shardUid, entry]) => {
+    const shards = [...this.#counts].flatMap(([shardUid, entry]) => {
       advance(entry, second);
-      return {
-        shardUid,
-        requestsPerSecond: entry.counts.reduce((sum, count) => sum + count, 0) / WINDOW_SECONDS,
-      };
+      const count = entry.counts.reduce((sum, one) => sum + one, 0);
+      if (count > 0) return [{ shardUid, requestsPerSecond: count / WINDOW_SECONDS }];
+      // Shards come and go with their identities; what is silent is not remembered.
+      this.#counts.delete(shardUid);
+      return [];
     });
     return {
       requestsPerSecond: shards.reduce((sum, shard) => sum + shard.requestsPerSecond, 0),

@@ -6,6 +6,7 @@ import { type Clock, pause } from '../kernel/clock.ts';
 import { type DataDirectory, openDataDirectory } from '../kernel/data-directory.ts';
 import { deadlineIn } from '../kernel/deadline.ts';
 import type { Disk } from '../kernel/disk.ts';
+import { ToruaError } from '../kernel/errors.ts';
 import { createHybridClock, type HybridClock } from '../kernel/hybrid-clock.ts';
 import type { Logger } from '../kernel/logger.ts';
 import type { Metrics } from '../kernel/metrics.ts';
@@ -116,7 +117,7 @@ export class NodeRuntime {
     this.keys = keyService({
       copies: this.copies,
       lease: this.lease,
-      isReadOnly: () => this.stored.current?.config.readOnly ?? false,
+      checkWritable: () => this.checkWritable(),
       numShards: () => this.numShards,
       record: (operation, status) => this.record(operation, status),
     });
@@ -186,6 +187,22 @@ export class NodeRuntime {
 
   get directoryId(): string {
     return this.#directory.directoryId;
+  }
+
+  /** Refuses the order of an older leader. Errors: `stale_epoch`. */
+  checkOrder(order: { readonly leaderEpoch: number }): void {
+    const known = this.stored.current?.leaderEpoch ?? 0;
+    if (order.leaderEpoch >= known) return;
+    throw new ToruaError(
+      'stale_epoch',
+      `This node follows leader epoch ${known}, the order is of ${order.leaderEpoch}.`,
+    );
+  }
+
+  /** Errors: `read_only`. */
+  checkWritable(): void {
+    if (this.stored.current?.config.readOnly !== true) return;
+    throw new ToruaError('read_only', 'The cluster is read-only.');
   }
 
   /** A committed state: stored durably, then acted on. Errors: `wrong_cluster`, `stale_epoch`. */

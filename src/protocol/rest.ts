@@ -4,6 +4,7 @@
  * Nodes and shards: rest-nodes.ts; cluster: rest-cluster.ts. Source: REST contract, sections 1 and 2.
  */
 import { z } from 'zod';
+import { durationSetting } from '../kernel/config.ts';
 import type { Decoded } from './case.ts';
 
 /** Longest key, in bytes of UTF-8. */
@@ -41,9 +42,12 @@ export const problemSchema = z.looseObject({
   missing_shards: z.array(z.number().int()).optional(),
 });
 
-/** Query of PUT /data/{key}. `ttl` is a duration such as `30s`. */
+/** Longest time to live: a hundred years; longer ones are a slip of the pen. Milliseconds. */
+const TTL_MS_MAX = 100 * 365 * 86_400_000;
+
+/** Query of PUT /data/{key}. `ttl` is a duration such as `30s` and becomes a number of milliseconds. */
 export const putQuerySchema = z.strictObject({
-  ttl: z.string().optional(),
+  ttl: durationSetting(1, TTL_MS_MAX).optional(),
   pretty: flagSchema.optional(),
 });
 

@@ -8,7 +8,7 @@ import { valueHash } from './etag.ts';
 /** Directory of files that are still being written; emptied at every start. */
 const INCOMING = 'incoming';
 
-/** A value on its way to disk. Exactly one of `finish` and `abort` ends it. */
+/** A value on its way to disk. `finish` ends it; `abort` does when it, or a write before it, failed. */
 export interface BlobWriter {
   write(chunk: Uint8Array): Promise<void>;
   /** Makes the file durable under its name and holds it against sweeping until `release` is called. */
@@ -22,6 +22,8 @@ export class BlobFiles {
   readonly #disk: Disk;
   readonly #directory: string;
   readonly #held = new Map<string, number>();
+  /** Folders whose names are durable: made in this life and synced, or synced again. */
+  readonly #folders = new Set<string>();
   /** Renaming into place and sweeping never run at once: a sweep must not take a file that was just named again. */
   #turn: Promise<unknown> = Promise.resolve();
   #incoming = 0;
@@ -45,6 +47,12 @@ export class BlobFiles {
     const file = await this.#disk.open(temporary, 'create');
     const hash = valueHash(contentType);
     let bytes = 0;
+    let isClosed = false;
+    const close = async (): Promise<void> => {
+      if (isClosed) return;
+      isClosed = true;
+      await file.close();
+    };
     return {
       write: async (chunk) => {
         hash.update(chunk);
@@ -54,14 +62,19 @@ export class BlobFiles {
       },
       finish: async () => {
         await file.sync();
-        await file.close();
+        await close();
         const blob = hash.digest();
         const release = this.hold(blob);
-        await this.#inTurn(() => this.#place(temporary, blob));
+        try {
+          await this.#inTurn(() => this.#place(temporary, blob));
+        } catch (reason) {
+          release();
+          throw reason;
+        }
         return { blob, bytes, release };
       },
       abort: async () => {
-        await file.close();
+        await close();
         await this.#disk.remove(temporary);
       },
     };
@@ -77,10 +90,13 @@ export class BlobFiles {
     return `${this.#directory}/${blob.slice(0, 2)}/${blob}`;
   }
 
-  /** Keeps a blob from being swept until the returned function is called. */
+  /** Keeps a blob from being swept until the returned function is called, once. */
   hold(blob: string): () => void {
     this.#held.set(blob, (this.#held.get(blob) ?? 0) + 1);
+    let isHeld = true;
     return () => {
+      if (!isHeld) return;
+      isHeld = false;
       const left = (this.#held.get(blob) ?? 1) - 1;
       if (left === 0) this.#held.delete(blob);
       else this.#held.set(blob, left);
@@ -119,9 +135,11 @@ export class BlobFiles {
 
   async #place(temporary: string, blob: string): Promise<void> {
     const folder = `${this.#directory}/${blob.slice(0, 2)}`;
-    if (!(await this.#disk.exists(folder))) {
+    if (!this.#folders.has(folder)) {
+      // Also when it exists: whoever made it may have failed before its name was durable.
       await this.#disk.makeDirectory(folder);
       await this.#disk.syncDirectory(this.#directory);
+      this.#folders.add(folder);
     }
     await this.#disk.rename(temporary, this.pathOf(blob));
     await this.#disk.syncDirectory(folder);

@@ -1,25 +1,39 @@
 /**
- * The parts of an open copy and the acts that several of them share: recovering from the log, keeping a record
+ * The parts of an open copy and the acts that several of them share: recovering from the log, keeping a change
  * aside, letting the log go. `shard-copy.ts` is what others see of it.
  */
 import type { Clock } from '../kernel/clock.ts';
 import type { Disk } from '../kernel/disk.ts';
 import type { HybridClock } from '../kernel/hybrid-clock.ts';
-import { seq as asSeq, type CopyId } from '../kernel/ids.ts';
+import {
+  seq as asSeq,
+  term as asTerm,
+  type CopyId,
+  type Seq,
+  type ShardUid,
+} from '../kernel/ids.ts';
 import type { Logger } from '../kernel/logger.ts';
-import { Applier, type ApplierLimits, type ReplayBatch } from './applier.ts';
+import type { LogRecord } from '../log/log-record.ts';
+import { Applier, type ApplierLimits } from './applier.ts';
 import type { CopyLog } from './copy-log.ts';
-import { type Manifest, writeManifest } from './manifest.ts';
-import { changesOf, Memtable, type MemtableLimits } from './memtable.ts';
+import type { Manifest, ManifestFile } from './manifest.ts';
+import {
+  type CommittedChange,
+  type Generation,
+  Memtable,
+  type MemtableLimits,
+} from './memtable.ts';
 import { NewestValues } from './newest.ts';
 import {
   changesOfRecord,
-  firstSeqSince,
+  firstSeqWithin,
   isUserRecord,
   outcomeOfRecord,
-  recordsFrom,
+  recordsOf,
+  replayBatches,
 } from './replay.ts';
-import type { MaintenanceReport, ShardStore, StoreChange, StoreFactory } from './store.ts';
+import { SetAside } from './set-aside.ts';
+import type { MaintenanceReport, ShardStore, StoreFactory } from './store.ts';
 import type { ValueCache } from './value-cache.ts';
 import { OWN_WINDOW_MS, WritePath } from './write-path.ts';
 
@@ -52,25 +66,25 @@ export type CopyEvent =
 /** See the module. */
 export class CopyCore {
   readonly parts: CopyParts;
+  readonly file: ManifestFile;
+  readonly aside: SetAside;
   readonly newest: NewestValues;
   readonly writes: WritePath;
   readonly applier: Applier;
-  readonly #directory: string;
-  #manifest: Manifest;
 
-  constructor(content: {
-    parts: CopyParts;
-    directory: string;
-    manifest: Manifest;
-    store: ShardStore;
-  }) {
-    const { parts, manifest, store } = content;
-    const { copy_id: copyId, shard_uid: shardUid } = manifest;
+  constructor(content: { parts: CopyParts; file: ManifestFile; store: ShardStore }) {
+    const { parts, store } = content;
     this.parts = parts;
-    this.#directory = content.directory;
-    this.#manifest = manifest;
-    const memtable = new Memtable(parts.memtable, store.appliedSeq);
-    this.newest = new NewestValues({ copyId, memtable, store, cache: parts.cache });
+    this.file = content.file;
+    this.aside = new SetAside(content.file);
+    const { copyId, shardUid } = this;
+    this.newest = new NewestValues({
+      copyId,
+      memtable: new Memtable(parts.memtable, store.appliedSeq),
+      store,
+      cache: parts.cache,
+      aside: this.aside.entries,
+    });
     this.applier = new Applier({
       newest: this.newest,
       clock: parts.clock,
@@ -78,8 +92,9 @@ export class CopyCore {
       limits: parts.applier,
       hybridNow: () => parts.hybrid.now(),
       logBytesSinceBase: () => parts.log.bytesSince(copyId, store.baseSeq),
-      onMaintained: (report) => this.maintained(report),
-      replay: (apply) => this.#replayInto(apply),
+      onMaintained: (report) => this.#maintained(report),
+      beforeApply: (changes) => this.aside.supersede(changes),
+      replay: (upTo, apply) => this.#replayInto(upTo, apply),
       onKeptAside: (change, reason) => this.#keepAside(change, reason),
     });
     this.writes = new WritePath({
@@ -95,103 +110,103 @@ export class CopyCore {
   }
 
   get manifest(): Manifest {
-    return this.#manifest;
+    return this.file.current;
   }
 
-  /** Replaces the manifest, durably. */
-  async note(manifest: Manifest): Promise<void> {
-    await writeManifest(this.parts.disk, this.#directory, manifest);
-    this.#manifest = manifest;
+  get copyId(): CopyId {
+    return this.manifest.copy_id;
+  }
+
+  get shardUid(): ShardUid {
+    return this.manifest.shard_uid;
   }
 
   /** Brings the copy to the end of its log. Called once, before anything else. */
   async recover(): Promise<void> {
-    const { newest, writes, parts } = this;
-    const copyId = this.#manifest.copy_id;
-    for (const outcome of await newest.store.outcomes()) writes.callers.remember(outcome);
-    writes.touched = newest.store.totals.keys > 0 || writes.callers.size > 0;
-    if (!parts.log.position(copyId)) return;
-    await this.#readAside();
-    const appliedSeq = newest.store.appliedSeq;
-    const young = await firstSeqSince(parts.log, copyId, parts.hybrid.now() - OWN_WINDOW_MS);
-    const from = asSeq(Math.min(appliedSeq + 1, young));
-    for await (const record of recordsFrom(parts.log, copyId, from)) {
-      if (isUserRecord(record)) writes.touched = true;
-      if (record.opId !== '' && !record.callerOpId) {
-        writes.own.set(record.opId, record.seq, record.hybridMs);
-      }
-      if (record.seq <= appliedSeq) continue;
-      const outcome = outcomeOfRecord(record);
-      if (outcome) writes.callers.remember(outcome);
-      if (outcome) newest.memtable.note(outcome);
-      for (const [key, stored] of changesOfRecord(record)) {
-        newest.commit(key, { stored, seq: record.seq });
-      }
-      newest.memtable.pass(record.seq);
+    const { newest, writes, aside, copyId } = this;
+    const { log } = this.parts;
+    const outcomes = await newest.store.outcomes();
+    // In the order of recording, which is the order of forgetting.
+    outcomes.sort((left, right) => left.recordedAtMs - right.recordedAtMs);
+    for (const outcome of outcomes) writes.callers.remember(outcome);
+    writes.touched =
+      newest.store.totals.keys > 0 || writes.callers.size > 0 || aside.entries.size > 0;
+    const position = log.position(copyId);
+    if (!position) return;
+    const unapplied = newest.store.appliedSeq + 1;
+    const young = await firstSeqWithin(log, copyId, OWN_WINDOW_MS);
+    const from = asSeq(Math.min(unapplied, young));
+    for await (const record of recordsOf(log, { copyId, from, upTo: position.lastSeq })) {
+      this.#recall(record);
+      if (record.seq < unapplied) continue;
+      this.#recommit(record);
       if (newest.memtable.full) await this.applier.drain();
     }
     this.retain();
     this.applier.wake();
   }
 
-  /** The store's base may have advanced. */
-  maintained(report: MaintenanceReport): void {
-    this.retain();
-    this.parts.onEvent({ type: 'maintained', copyId: this.#manifest.copy_id, report });
-  }
-
-  /** Tells the log what it may forget: what the base holds, but never a record that is kept aside. */
+  /** Tells the log what it may forget: what the base holds. */
   retain(): void {
-    const { copy_id: copyId, aside } = this.#manifest;
-    const pinned = Math.min(this.newest.store.baseSeq, ...aside.map((kept) => kept - 1));
-    if (this.parts.log.position(copyId)) this.parts.log.retain(copyId, asSeq(pinned));
+    const { log } = this.parts;
+    if (log.position(this.copyId)) log.retain(this.copyId, this.newest.store.baseSeq);
   }
 
-  /** Hands out what the log holds behind the rebuilt store, in batches of a memtable's size. */
-  async #replayInto(apply: (batch: ReplayBatch) => Promise<void>): Promise<void> {
-    const { store } = this.newest;
-    const upTo = this.newest.memtable.lastSeq;
-    const memtable = new Memtable(this.parts.memtable, store.appliedSeq);
-    const flush = async (): Promise<void> => {
-      const generation = memtable.swap();
-      const changes = changesOf(generation).filter(({ key }) => !this.newest.aside.has(key));
-      await apply({ changes, seq: generation.seq, outcomes: generation.outcomes });
-      memtable.applied();
-    };
-    const from = asSeq(store.appliedSeq + 1);
-    for await (const record of recordsFrom(this.parts.log, this.#manifest.copy_id, from)) {
-      if (record.seq > upTo) break;
-      const outcome = outcomeOfRecord(record);
-      if (outcome) memtable.note(outcome);
-      for (const [key, stored] of changesOfRecord(record)) {
-        memtable.set(key, { stored, seq: record.seq });
-      }
-      memtable.pass(record.seq);
-      if (memtable.full) await flush();
+  /**
+   * Ends it: nothing is written any more, what is committed is applied, the store closes. What cannot be applied stays
+   * in the log, for the next opening.
+   */
+  async close(): Promise<void> {
+    const { writes, applier, newest, parts, copyId } = this;
+    writes.owner = asTerm(0);
+    try {
+      await applier.stop();
+    } catch (reason) {
+      parts.logger.warn({ err: reason, copyId }, 'a copy is closed behind its log');
     }
-    await flush();
+    newest.close();
+    await newest.store.close();
   }
 
-  async #keepAside(change: StoreChange, reason: unknown): Promise<void> {
-    const kept = this.newest.memtable.get(change.key)?.seq ?? this.newest.memtable.lastSeq;
-    const stored = change.kind === 'put' ? change.stored : undefined;
-    this.newest.aside.set(change.key, { stored, seq: kept });
-    await this.note({ ...this.#manifest, aside: [...this.#manifest.aside, kept] });
-    this.parts.onEvent({
-      type: 'kept_aside',
-      copyId: this.#manifest.copy_id,
-      key: change.key,
-      seq: kept,
-      reason: String(reason),
-    });
+  /** Notes what has to be known of a record, whether the store holds it or not. */
+  #recall(record: LogRecord): void {
+    const { writes } = this;
+    if (isUserRecord(record)) writes.touched = true;
+    if (record.opId === '' || record.callerOpId) return;
+    writes.own.set(record.opId, record.seq, this.parts.clock.monotonicMs());
   }
 
-  async #readAside(): Promise<void> {
-    for (const kept of this.#manifest.aside) {
-      const [record] = await this.parts.log.read(this.#manifest.copy_id, asSeq(kept), 1);
-      for (const [key, stored] of record ? changesOfRecord(record) : []) {
-        this.newest.aside.set(key, { stored, seq: asSeq(kept) });
-      }
+  #recommit(record: LogRecord): void {
+    const { newest, writes, aside } = this;
+    const { seq } = record;
+    const outcome = outcomeOfRecord(record);
+    if (outcome) {
+      writes.callers.remember(outcome);
+      newest.memtable.note(outcome);
     }
+    for (const [key, stored] of changesOfRecord(record)) {
+      if (!aside.covers(key, seq)) newest.commit(key, { stored, seq });
+    }
+    newest.memtable.pass(seq);
+  }
+
+  #maintained(report: MaintenanceReport): void {
+    this.retain();
+    this.parts.onEvent({ type: 'maintained', copyId: this.copyId, report });
+  }
+
+  /** Hands out what the log holds behind the store, in batches of a memtable's size. */
+  #replayInto(upTo: Seq, apply: (batch: Generation) => Promise<void>): Promise<void> {
+    const { log, memtable: limits } = this.parts;
+    const from = asSeq(this.newest.store.appliedSeq + 1);
+    const isCovered = (key: string, seq: Seq): boolean => this.aside.covers(key, seq);
+    return replayBatches(log, { copyId: this.copyId, from, upTo }, { limits, isCovered, apply });
+  }
+
+  async #keepAside(change: CommittedChange, reason: unknown): Promise<void> {
+    if (!(await this.aside.keep(change))) return;
+    const { key, seq } = change;
+    const { copyId } = this;
+    this.parts.onEvent({ type: 'kept_aside', copyId, key, seq, reason: String(reason) });
   }
 }

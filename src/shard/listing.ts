@@ -1,8 +1,8 @@
 /** Listings: the store's rows with the memtable laid over them, ascending by UTF-8 bytes. */
 import { compareUtf8 } from '../kernel/utf8-order.ts';
+import { isOver } from './expiry.ts';
 import type { NewestValues } from './newest.ts';
 import type { KeyRange, ListedRow, StoredValue } from './store.ts';
-import { isOver } from './write-path.ts';
 
 /** One page: at most `limit` rows; `next` is set when there may be more, and names the last key looked at. */
 export interface ListPage {
@@ -12,7 +12,8 @@ export interface ListPage {
 
 /**
  * One page of committed, living rows. A row written or deleted while the page is collected may or may not show.
- * Shape: ascending, each key once. The memtable is read before the store: what moves between them is seen at least once.
+ * Shape: ascending, each key once; may be empty although `next` is set. Errors: `shard_opening`.
+ * The memtable is read before the store: what moves between them is seen at least once.
  */
 export async function listPage(
   newest: NewestValues,
@@ -23,7 +24,7 @@ export async function listPage(
   for (const [key, entry] of newest.aside) if (isInside(key, range)) overlay.set(key, entry.stored);
   for (const [key, entry] of newest.memtable.entries())
     if (isInside(key, range)) overlay.set(key, entry.stored);
-  const stored = await newest.store.list(range);
+  const stored = await newest.readStore((store) => store.list(range));
   const last = stored.length < range.limit ? undefined : stored.at(-1)?.key;
   const merged = mergeRows(stored, overlay, last).filter((row) => !isOver(row.stored, nowMs));
   if (merged.length > range.limit) {

@@ -2,6 +2,7 @@
  * Committed changes that the store does not hold yet. Two generations: `active` takes new ones, `applying` is on its
  * way into the store; reads look at both. Bounded by bytes and rows: whoever finds it full waits.
  */
+import { assert } from '../kernel/assert.ts';
 import type { Seq } from '../kernel/ids.ts';
 import type { Outcome, StoreChange, StoredValue } from './store.ts';
 
@@ -11,20 +12,25 @@ export interface MemtableEntry {
   readonly seq: Seq;
 }
 
+/** A committed change of one key. */
+export interface CommittedChange extends MemtableEntry {
+  readonly key: string;
+}
+
 /** Fixed cost of an entry beside its bytes: map slot, strings' headers, objects. Measured roughly, meant as a bound. */
 const ENTRY_OVERHEAD_BYTES = 250;
 
-/** Bounds of one generation. */
+/** Bounds of one generation. Both together hold twice as much, and what was on its way to the disk when it was full. */
 export interface MemtableLimits {
   /** Bytes of keys and values. */
   readonly bytesMax: number;
-  /** Changes: what one transaction of the store takes. */
+  /** Changes and outcomes: what one transaction of the store takes. */
   readonly rowsMax: number;
 }
 
 /** What one swap handed over. */
 export interface Generation {
-  readonly changes: ReadonlyMap<string, MemtableEntry>;
+  readonly changes: readonly CommittedChange[];
   /** Everything committed up to here is in this generation or older ones. */
   readonly seq: Seq;
   /** Outcomes of callers' keys that were recorded with these changes. */
@@ -41,10 +47,14 @@ export class Memtable {
   #activeOutcomes: Outcome[] = [];
   #applyingOutcomes: readonly Outcome[] = [];
   #lastSeq: Seq;
+  #applyingSeq: Seq;
+  #storedSeq: Seq;
 
   constructor(limits: MemtableLimits, appliedSeq: Seq) {
     this.#limits = limits;
     this.#lastSeq = appliedSeq;
+    this.#applyingSeq = appliedSeq;
+    this.#storedSeq = appliedSeq;
   }
 
   /** The newest committed fact that the store may not hold yet. */
@@ -54,15 +64,14 @@ export class Memtable {
 
   /** Makes a committed change visible. Contract: in the order of `entry.seq`. */
   set(key: string, entry: MemtableEntry): void {
-    const before = this.#active.get(key);
-    if (before) this.#activeBytes -= costOf(key, before);
-    this.#active.set(key, entry);
-    this.#activeBytes += costOf(key, entry);
+    assert(entry.seq >= this.#lastSeq, 'changes are committed in the order of the log');
+    this.#put(key, entry);
     this.#lastSeq = entry.seq;
   }
 
   /** Notes a committed record that changes no key, so that the applied seq can pass it. */
   pass(passed: Seq): void {
+    assert(passed >= this.#lastSeq, 'records are committed in the order of the log');
     this.#lastSeq = passed;
   }
 
@@ -76,8 +85,22 @@ export class Memtable {
     return this.#lastSeq;
   }
 
+  /** Everything committed up to here was handed over and arrived: the store has to hold it. */
+  get storedSeq(): Seq {
+    return this.#storedSeq;
+  }
+
+  /** Also true while both generations together are too large: a store that takes nothing must not fill memory. */
   get full(): boolean {
-    return this.#activeBytes >= this.#limits.bytesMax || this.#active.size >= this.#limits.rowsMax;
+    const { bytesMax, rowsMax } = this.#limits;
+    const activeRows = this.#active.size + this.#activeOutcomes.length;
+    const applyingRows = this.#applying.size + this.#applyingOutcomes.length;
+    return (
+      this.#activeBytes >= bytesMax ||
+      activeRows >= rowsMax ||
+      this.#activeBytes + this.#applyingBytes >= 2 * bytesMax ||
+      activeRows + applyingRows >= 2 * rowsMax
+    );
   }
 
   /** Bytes held in both generations. */
@@ -98,18 +121,22 @@ export class Memtable {
   swap(): Generation {
     this.#applying = this.#active;
     this.#applyingBytes = this.#activeBytes;
+    this.#applyingSeq = this.#lastSeq;
     this.#active = new Map();
     this.#activeBytes = 0;
     this.#applyingOutcomes = this.#activeOutcomes;
     this.#activeOutcomes = [];
-    return { changes: this.#applying, seq: this.#lastSeq, outcomes: this.#applyingOutcomes };
+    return {
+      changes: Array.from(this.#applying, ([key, { stored, seq }]) => ({ key, stored, seq })),
+      seq: this.#applyingSeq,
+      outcomes: this.#applyingOutcomes,
+    };
   }
 
   /** The generation that was handed over is in the store. */
   applied(): void {
-    this.#applying = new Map();
-    this.#applyingBytes = 0;
-    this.#applyingOutcomes = [];
+    this.#storedSeq = this.#applyingSeq;
+    this.#forgetApplying();
   }
 
   /** The generation that was handed over did not get into the store: it is active again, below what came since. */
@@ -118,10 +145,8 @@ export class Memtable {
     this.#active = new Map(this.#applying);
     this.#activeBytes = this.#applyingBytes;
     this.#activeOutcomes = [...this.#applyingOutcomes, ...this.#activeOutcomes];
-    const last = this.#lastSeq;
-    for (const [key, entry] of newer) this.set(key, entry);
-    this.#lastSeq = last;
-    this.applied();
+    for (const [key, entry] of newer) this.#put(key, entry);
+    this.#forgetApplying();
   }
 
   /** All entries of both generations, the newer one of a key; in no order. */
@@ -129,17 +154,24 @@ export class Memtable {
     yield* this.#active;
     for (const pair of this.#applying) if (!this.#active.has(pair[0])) yield pair;
   }
+
+  #put(key: string, entry: MemtableEntry): void {
+    const before = this.#active.get(key);
+    if (before) this.#activeBytes -= costOf(key, before);
+    this.#active.set(key, entry);
+    this.#activeBytes += costOf(key, entry);
+  }
+
+  #forgetApplying(): void {
+    this.#applying = new Map();
+    this.#applyingBytes = 0;
+    this.#applyingOutcomes = [];
+  }
 }
 
-/** A generation as the store wants it. */
-export function changesOf(generation: Generation): StoreChange[] {
-  const changes: StoreChange[] = [];
-  for (const [key, entry] of generation.changes) {
-    changes.push(
-      entry.stored ? { kind: 'put', key, stored: entry.stored } : { kind: 'delete', key },
-    );
-  }
-  return changes;
+/** A committed change as the store wants it. */
+export function storeChangeOf({ key, stored }: CommittedChange): StoreChange {
+  return stored ? { kind: 'put', key, stored } : { kind: 'delete', key };
 }
 
 function costOf(key: string, entry: MemtableEntry): number {

@@ -2,6 +2,7 @@
  * The newest facts about keys, in layers: appended but not committed (`pending`), committed but not in the store
  * (memtable, kept aside), cached, stored. Conditions look at all of them; readers start at the committed ones.
  */
+import { ToruaError } from '../kernel/errors.ts';
 import type { CopyId, Seq } from '../kernel/ids.ts';
 import type { Memtable, MemtableEntry } from './memtable.ts';
 import type { ShardStore, StoredValue } from './store.ts';
@@ -16,10 +17,20 @@ export interface PendingChange extends MemtableEntry {
   readonly settled: Promise<boolean>;
 }
 
-/** A read of the store under way. `fresh` turns false as soon as anything is appended for its key. */
-interface Load {
+/**
+ * A read of the store under way. `fresh` turns false as soon as anything is appended or committed for its key while it
+ * runs; afterwards `appended` knows more.
+ */
+export interface Load {
   readonly row: Promise<StoredValue | undefined>;
   fresh: boolean;
+}
+
+/** What is newer than the store's rows: known when the watch began, or appended since. `end` it when done. */
+export interface Watch {
+  readonly keys: Set<string>;
+  readonly blobs: Set<string>;
+  end(): void;
 }
 
 /** See the module. */
@@ -28,18 +39,29 @@ export class NewestValues {
   readonly #cache: ValueCache;
   readonly #pending = new Map<string, PendingChange>();
   readonly #loads = new Map<string, Load>();
+  readonly #watches = new Set<Watch>();
+  #rebuilds = 0;
+  #isRebuilding = false;
+  #isClosed = false;
   /** Committed changes that the store refused; an operator decides about them. */
-  readonly aside = new Map<string, MemtableEntry>();
+  readonly aside: ReadonlyMap<string, MemtableEntry>;
   readonly memtable: Memtable;
-  store: ShardStore;
+  readonly store: ShardStore;
   cacheHits = 0;
   cacheMisses = 0;
 
-  constructor(parts: { copyId: CopyId; memtable: Memtable; store: ShardStore; cache: ValueCache }) {
+  constructor(parts: {
+    copyId: CopyId;
+    memtable: Memtable;
+    store: ShardStore;
+    cache: ValueCache;
+    aside: ReadonlyMap<string, MemtableEntry>;
+  }) {
     this.#copyId = parts.copyId;
     this.#cache = parts.cache;
-    this.memtable = parts.memtable;
     this.store = parts.store;
+    this.aside = parts.aside;
+    this.memtable = parts.memtable;
   }
 
   /** The newest appended fact, if it is known without asking the store. */
@@ -68,7 +90,7 @@ export class NewestValues {
     if (running) return running;
     const load: { row: Promise<StoredValue | undefined>; fresh: boolean } = {
       fresh: true,
-      row: this.store.read(key).then(
+      row: this.readStore((store) => store.read(key)).then(
         (stored) => {
           if (load.fresh && stored?.value) this.#cache.set(this.#copyId, key, stored);
           this.#forget(key, load);
@@ -84,21 +106,50 @@ export class NewestValues {
     return load;
   }
 
+  /**
+   * Reads the store, unless it lacks what was committed: while it is rebuilt its rows are old ones, and so is an answer
+   * that was begun before. Errors: `shard_opening`.
+   */
+  async readStore<T>(read: (store: ShardStore) => Promise<T>): Promise<T> {
+    this.#checkReadable();
+    const rebuilds = this.#rebuilds;
+    const result = await read(this.store);
+    this.#checkReadable();
+    if (rebuilds !== this.#rebuilds) throw opening();
+    return result;
+  }
+
+  /** The store is about to fall back to its base: it is not read before `rebuilt`. */
+  rebuilding(): void {
+    this.#isRebuilding = true;
+    this.#rebuilds += 1;
+  }
+
+  /** The store holds again what readers expect of it. */
+  rebuilt(): void {
+    this.#isRebuilding = false;
+  }
+
+  /** From now on the store is not asked and nothing gets into the cache. */
+  close(): void {
+    this.#isClosed = true;
+    for (const load of this.#loads.values()) load.fresh = false;
+    this.#cache.drop(this.#copyId);
+  }
+
   /** Notes an appended change. */
   append(key: string, change: PendingChange): void {
     this.#pending.set(key, change);
-    const load = this.#loads.get(key);
-    if (load) {
-      load.fresh = false;
-      this.#loads.delete(key);
-    }
+    this.#outdate(key);
+    for (const watch of this.#watches) note(watch, key, change);
   }
 
-  /** Makes an appended change visible. */
+  /** Makes an appended change visible. Contract: in the order of `change.seq`. */
   commit(key: string, change: MemtableEntry): void {
     this.memtable.set(key, change);
-    this.aside.delete(key);
-    if (change.stored?.value) this.#cache.set(this.#copyId, key, change.stored);
+    // A read that began between append and commit must not put the older value into the cache after this.
+    this.#outdate(key);
+    if (change.stored?.value && !this.#isClosed) this.#cache.set(this.#copyId, key, change.stored);
     else this.#cache.delete(this.#copyId, key);
     this.withdraw(key, change.seq);
   }
@@ -108,15 +159,48 @@ export class NewestValues {
     if (this.#pending.get(key)?.seq === seq) this.#pending.delete(key);
   }
 
-  /** Whether a committed or appended change refers to the blob without the store knowing. */
-  refersTo(blob: string): boolean {
-    for (const change of this.#pending.values()) if (change.stored?.blob === blob) return true;
-    for (const entry of this.aside.values()) if (entry.stored?.blob === blob) return true;
-    for (const [, entry] of this.memtable.entries()) if (entry.stored?.blob === blob) return true;
-    return false;
+  /** Forgets what is cached of a key: its newest change was given up. */
+  uncache(key: string): void {
+    this.#outdate(key);
+    this.#cache.delete(this.#copyId, key);
+  }
+
+  /** Begins to note what is newer than the store's rows as they are read from now on. */
+  watch(): Watch {
+    const watch: Watch = {
+      keys: new Set(),
+      blobs: new Set(),
+      end: () => void this.#watches.delete(watch),
+    };
+    for (const [key, change] of this.#pending) note(watch, key, change);
+    for (const [key, entry] of this.aside) note(watch, key, entry);
+    for (const [key, entry] of this.memtable.entries()) note(watch, key, entry);
+    this.#watches.add(watch);
+    return watch;
+  }
+
+  #outdate(key: string): void {
+    const load = this.#loads.get(key);
+    if (!load) return;
+    load.fresh = false;
+    this.#loads.delete(key);
   }
 
   #forget(key: string, load: Load): void {
     if (this.#loads.get(key) === load) this.#loads.delete(key);
   }
+
+  #checkReadable(): void {
+    if (this.#isClosed || this.#isRebuilding) throw opening();
+  }
+}
+
+function note(watch: Watch, key: string, entry: MemtableEntry): void {
+  watch.keys.add(key);
+  if (entry.stored?.blob !== undefined) watch.blobs.add(entry.stored.blob);
+}
+
+function opening(): ToruaError {
+  const detail = 'The store of this copy is being rebuilt or closed.';
+  return new ToruaError('shard_opening', detail, { retryAfterMs: 200 });
 }

@@ -16,7 +16,7 @@ interface Chunk {
   newestMs: number;
 }
 
-/** Remembers own operation ids for `windowMs`. */
+/** Remembers own operation ids for `windowMs`. Times are monotonic: a wall clock that jumps forgets nothing. */
 export class OperationIndex {
   readonly #windowMs: number;
   #chunks: Chunk[] = [];
@@ -25,7 +25,7 @@ export class OperationIndex {
     this.#windowMs = windowMs;
   }
 
-  /** Whether another id still fits at this hybrid time. */
+  /** Whether another id still fits at this time. */
   hasRoom(nowMs: number): boolean {
     this.#expire(nowMs);
     return (

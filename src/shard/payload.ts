@@ -2,6 +2,7 @@
  * Payloads of the records that a shard copy writes. Values, never expressions: replaying a record needs nothing
  * but the record. All numbers are big endian; lengths stand before their bytes.
  */
+import { assert } from '../kernel/assert.ts';
 import { ToruaError } from '../kernel/errors.ts';
 import type { StoredValue } from './store.ts';
 
@@ -11,22 +12,27 @@ export interface PutPayload {
   readonly stored: StoredValue;
 }
 
-/** A page of a range delete. `next` is where the following page begins; absent when the range is done. */
+/** A page of a range delete. */
 export interface DeleteManyPayload {
   readonly keys: readonly string[];
+  /** The last key looked at; absent when the range is done. */
   readonly next: string | undefined;
+  /** Which range was asked for, as text. */
+  readonly range: string;
 }
 
-const PUT_HEAD_BYTES = 8 + 16 + 4 + 2 + 2;
+const ETAG_BYTES = 16;
+const PUT_HEAD_BYTES = 8 + ETAG_BYTES + 4 + 2 + 2;
 
 /** Layout: expires (8), etag (16), bytes (4), key length (2), content-type length (2), key, content-type, value or blob. */
 export function encodePut(put: PutPayload): Buffer {
+  assert(put.stored.etag.length === 2 * ETAG_BYTES, 'an etag has 32 hex digits');
   const keyBytes = Buffer.byteLength(put.key);
   const typeBytes = Buffer.byteLength(put.stored.contentType);
   const value = put.stored.value ?? Buffer.from(put.stored.blob ?? '', 'hex');
   const buffer = Buffer.allocUnsafe(PUT_HEAD_BYTES + keyBytes + typeBytes + value.length);
   writeTime(buffer, put.stored.expiresAtMs, 0);
-  buffer.write(put.stored.etag, 8, 16, 'hex');
+  buffer.write(put.stored.etag, 8, ETAG_BYTES, 'hex');
   buffer.writeUInt32BE(put.stored.bytes, 24);
   buffer.writeUInt16BE(keyBytes, 28);
   buffer.writeUInt16BE(typeBytes, 30);
@@ -62,11 +68,15 @@ export const decodeDelete = (payload: Buffer): string => payload.toString('utf8'
 
 /** Keys as JSON: this record is rare and its size is bounded by the page. */
 export const encodeDeleteMany = (page: DeleteManyPayload): Buffer =>
-  Buffer.from(JSON.stringify([page.keys, page.next ?? null]));
+  Buffer.from(JSON.stringify([page.keys, page.next ?? null, page.range]));
 /** The page of a range delete. */
 export function decodeDeleteMany(payload: Buffer): DeleteManyPayload {
-  const [keys, next] = JSON.parse(payload.toString('utf8')) as [string[], string | null];
-  return { keys, next: next ?? undefined };
+  const [keys, next, range] = JSON.parse(payload.toString('utf8')) as [
+    string[],
+    string | null,
+    string,
+  ];
+  return { keys, next: next ?? undefined, range };
 }
 
 /** A record that an operator chose to skip: its seq. */

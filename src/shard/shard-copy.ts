@@ -1,6 +1,6 @@
 /**
- * One copy of one shard as the node sees it: open, read, write, list, sweep, release, reset, close. The parts behind
- * it are wired in `copy-core.ts`; decisions live in write-path, newest, listing and applier.
+ * One copy of one shard as the node sees it: read, write, list, sweep, release, skip, close. `open-copy.ts` makes it,
+ * the parts behind it are wired in `copy-core.ts`; decisions live in write-path, newest, listing and applier.
  */
 import type { Deadline } from '../kernel/deadline.ts';
 import type { DiskFile } from '../kernel/disk.ts';
@@ -8,20 +8,18 @@ import { ToruaError } from '../kernel/errors.ts';
 import { term as asTerm, type CopyId, type Seq, type ShardUid, type Term } from '../kernel/ids.ts';
 import { RECORD_KIND } from '../log/log-record.ts';
 import type { KeyAnswer, KeyOperation } from '../protocol/key-operation.ts';
-import { BlobFiles } from './blob-files.ts';
-import { CopyCore, type CopyParts } from './copy-core.ts';
+import type { BlobFiles } from './blob-files.ts';
+import type { CopyCore } from './copy-core.ts';
+import { DELETE_PAGE_MAX, pageOf } from './delete-page.ts';
 import { etagOf, matchesEtag } from './etag.ts';
+import { isOver } from './expiry.ts';
 import { type ListPage, listPage } from './listing.ts';
-import { readManifest } from './manifest.ts';
 import { encodeSkip } from './payload.ts';
+import { pageDetail } from './record-answer.ts';
 import type { KeyRange, StoredValue, StoreSizes, StoreTotals } from './store.ts';
+import { sweepBlobs, sweepExpired } from './sweeps.ts';
 import type { Write } from './write.ts';
-import { isOver } from './write-path.ts';
-
-/** Keys deleted by one record at most: bounds the record and the work of one tick. */
-export const DELETE_PAGE_MAX = 1_000;
-/** Keys whose time is over that one sweep removes at most. */
-export const SWEEP_MAX = 1_000;
+import { staleTerm } from './write-path.ts';
 
 /** Operations answered since the copy was opened. */
 export interface OperationCounts {
@@ -38,26 +36,6 @@ export interface OpenedBlob {
   readonly bytes: number;
 }
 
-/** Opens the copy in `directory`: the store, then the log behind it. Errors: `shard_in_doubt`. */
-export async function openCopy(parts: CopyParts, directory: string): Promise<ShardCopy> {
-  const manifest = await readManifest(parts.disk, directory);
-  if (!manifest) throw inDoubt(`The copy in ${directory} has no manifest.`);
-  const position = parts.log.position(manifest.copy_id);
-  if (position?.inDoubt) throw inDoubt(`The log of copy ${manifest.copy_id} has a hole.`);
-  const store = await parts.stores.open(directory);
-  if ((position?.lastSeq ?? 0) < store.appliedSeq) {
-    await store.close();
-    throw inDoubt(`The log of copy ${manifest.copy_id} ends before its store.`);
-  }
-  const blobs = new BlobFiles(parts.disk, `${directory}/blobs`);
-  await blobs.open();
-  const core = new CopyCore({ parts, directory, manifest, store });
-  await core.recover();
-  return new ShardCopy(core, blobs);
-}
-
-const inDoubt = (detail: string): ToruaError => new ToruaError('shard_in_doubt', detail);
-
 /** See the module. Contract: term, lease and read-only mode were checked by the wrappers around it. */
 export class ShardCopy {
   readonly copyId: CopyId;
@@ -66,12 +44,16 @@ export class ShardCopy {
   readonly counts: OperationCounts = { gets: 0, puts: 0, deletes: 0 };
   readonly #core: CopyCore;
   #garbage = true;
+  /** As `fence`, from the moment on when a release begins. */
+  #refusedTerm: number;
+  #isClosed = false;
 
   constructor(core: CopyCore, blobs: BlobFiles) {
     this.#core = core;
     this.blobs = blobs;
-    this.copyId = core.manifest.copy_id;
-    this.shardUid = core.manifest.shard_uid;
+    this.copyId = core.copyId;
+    this.shardUid = core.shardUid;
+    this.#refusedTerm = core.manifest.fence;
   }
 
   /** The term under which this copy is primary and has said so in its log; 0 = not yet. */
@@ -101,7 +83,7 @@ export class ShardCopy {
 
   /** Seqs of records that the store refused and an operator has to decide about. */
   get keptAside(): readonly number[] {
-    return this.#core.manifest.aside;
+    return this.#core.aside.seqs;
   }
 
   /** How often a read or condition was answered from memory, and how often not. */
@@ -114,22 +96,30 @@ export class ShardCopy {
     return this.#core.newest.store.totals;
   }
 
-  /** Takes the ownership of a term: nothing of it is served before its `term_start` is committed. */
+  /**
+   * Takes the ownership of a term: nothing of it is served before its `term_start` is committed.
+   * Errors: `stale_term` when the term is older than the copy's, or was released.
+   */
   async assume(owner: Term): Promise<void> {
-    const { writes } = this.#core;
+    const { writes, parts } = this.#core;
     if (owner <= writes.owner) return;
+    const lastTerm = parts.log.position(this.copyId)?.lastTerm ?? 0;
+    if (owner < lastTerm) throw staleTerm(owner, asTerm(lastTerm));
+    this.#checkAssumable(owner);
     writes.owner = asTerm(0);
     await writes.appendOwn(RECORD_KIND.termStart, owner, Buffer.alloc(0));
-    writes.owner = owner;
+    this.#checkAssumable(owner);
+    if (owner > writes.owner) writes.owner = owner;
   }
 
   /** Refuses terms up to `owner` from now on, durably. False when a user's write came first. */
   async release(owner: Term): Promise<boolean> {
     if (!this.empty) return false;
-    const { manifest, writes } = this.#core;
+    const { writes, file } = this.#core;
     // Fenced in memory first: a write that comes while the manifest is written must find the door closed.
-    writes.owner = asTerm(0);
-    await this.#core.note({ ...manifest, fence: Math.max(owner, manifest.fence) });
+    this.#refusedTerm = Math.max(this.#refusedTerm, owner);
+    if (writes.owner <= this.#refusedTerm) writes.owner = asTerm(0);
+    await file.change((manifest) => ({ ...manifest, fence: Math.max(owner, manifest.fence) }));
     return true;
   }
 
@@ -176,18 +166,24 @@ export class ShardCopy {
 
   /** Opens a large value for streaming; undefined when the key has none (any more). */
   async openBlob(key: string): Promise<OpenedBlob | undefined> {
-    const stored = await this.#living(key);
-    if (stored?.blob === undefined) return undefined;
-    const release = this.blobs.hold(stored.blob);
-    try {
-      const { etag, contentType, bytes } = stored;
-      return { file: await this.blobs.read(stored.blob), etag, contentType, bytes };
-    } finally {
-      release();
+    for (let tried: string | undefined; ; ) {
+      const stored = await this.#living(key);
+      if (stored?.blob === undefined) return undefined;
+      const { blob, etag, contentType, bytes } = stored;
+      const release = this.blobs.hold(blob);
+      try {
+        return { file: await this.blobs.read(blob), etag, contentType, bytes };
+      } catch (reason) {
+        // Replaced and swept before it was held: the next look finds another one. The same one is missing.
+        if (tried === blob) throw reason;
+        tried = blob;
+      } finally {
+        release();
+      }
     }
   }
 
-  /** One page of living rows. */
+  /** One page of living rows. Errors: `shard_opening`. */
   list(range: KeyRange): Promise<ListPage> {
     return listPage(this.#core.newest, range, this.#core.parts.hybrid.now());
   }
@@ -198,37 +194,45 @@ export class ShardCopy {
     operation: { opId: string; callerOpId: boolean; term: Term },
     deadline: Deadline,
   ): Promise<KeyAnswer> {
-    const page = await this.list({ ...range, limit: DELETE_PAGE_MAX });
-    const keys = page.rows.map((row) => row.key);
-    const { opId, callerOpId } = operation;
-    const write: Write = { verb: 'deleteMany', keys, next: page.next, opId, callerOpId };
-    return this.write(write, operation.term, deadline);
+    const { start, startExclusive = false, end } = range;
+    const listed = await this.list({ ...range, limit: DELETE_PAGE_MAX });
+    const page = pageOf(
+      listed.rows.map((row) => row.key),
+      listed.next,
+    );
+    const { opId, callerOpId, term } = operation;
+    if (page.keys.length === 0 && !callerOpId) {
+      // Nothing to remember, nothing to delete: an empty shard stays one that was never written.
+      if (term === 0 || term !== this.term) throw staleTerm(term, this.term);
+      return { status: 200, detail: pageDetail(0, page.next) };
+    }
+    const named = JSON.stringify([start ?? null, startExclusive, end ?? null]);
+    const write: Write = { verb: 'deleteMany', ...page, range: named, opId, callerOpId };
+    return this.write(write, term, deadline);
   }
 
   /** Deletes keys whose time is over, as records like any other. Returns how many. */
   async sweepExpired(opId: string, deadline: Deadline): Promise<number> {
-    const { newest, writes, parts } = this.#core;
-    const candidates = await newest.store.expired(parts.hybrid.now(), SWEEP_MAX);
-    const keys = candidates.filter((key) => newest.appended(key) === undefined);
-    if (keys.length === 0) return 0;
-    const write: Write = { verb: 'deleteMany', keys, next: undefined, opId, callerOpId: false };
-    await writes.write(write, this.term, deadline);
-    return keys.length;
+    const found = await sweepExpired(this.#core, opId, deadline);
+    if (found > 0) this.#garbage = true;
+    return found;
   }
 
   /** Removes blobs that nothing refers to. Returns how many. */
   async sweepBlobs(): Promise<number> {
     if (!this.#garbage) return 0;
     this.#garbage = false;
-    const { newest, applier } = this.#core;
-    const candidates = await this.blobs.list();
-    if (candidates.length === 0) return 0;
-    await applier.drain();
-    const stored = await newest.store.blobNames();
-    return this.blobs.sweep(candidates, (blob) => stored.has(blob) || newest.refersTo(blob));
+    try {
+      const { removed, young } = await sweepBlobs(this.#core, this.blobs);
+      if (young > 0) this.#garbage = true;
+      return removed;
+    } catch (reason) {
+      this.#garbage = true;
+      throw reason;
+    }
   }
 
-  /** Exact sums over everything committed before the call. */
+  /** Sums over everything committed before the call, except what is kept aside. */
   async totals(): Promise<StoreTotals> {
     await this.#core.applier.drain();
     return this.#core.newest.store.totals;
@@ -240,35 +244,31 @@ export class ShardCopy {
   }
 
   /** Makes a new base generation now, so that the log before it can go. */
-  async compact(): Promise<void> {
-    const { applier, newest } = this.#core;
-    await applier.drain();
-    await applier.inTurn(async () => {
-      const report = await newest.store.maintain({ logBytesSinceBase: 0, force: 'rewrite' });
-      this.#core.maintained(report);
-    });
+  compact(): Promise<void> {
+    return this.#core.applier.maintain('rewrite');
   }
 
-  /** Gives up a record that was kept aside. Errors: `nothing_kept_aside`. */
+  /** Gives up a record that was kept aside. Errors: `nothing_kept_aside`, `stale_term`. */
   async skip(skipped: number): Promise<void> {
-    const { manifest, newest, writes } = this.#core;
-    if (!manifest.aside.includes(skipped)) {
+    const { aside, newest, writes } = this.#core;
+    if (!aside.seqs.includes(skipped)) {
       throw new ToruaError('nothing_kept_aside', `No record ${skipped} is kept aside here.`);
     }
+    if (this.term === 0) throw staleTerm(this.term, this.term);
     await writes.appendOwn(RECORD_KIND.skip, this.term, encodeSkip(skipped));
-    for (const [key, entry] of newest.aside) if (entry.seq === skipped) newest.aside.delete(key);
-    await this.#core.note({
-      ...manifest,
-      aside: manifest.aside.filter((kept) => kept !== skipped),
-    });
-    this.#core.retain();
+    const keys = await aside.giveUp(skipped, newest.store.baseSeq);
+    // What readers see of these keys from now on is what the store has.
+    for (const key of keys) if (!newest.memtable.get(key)) newest.uncache(key);
   }
 
-  /** Applies what is left, checkpoints and closes. */
+  /** Applies what is left, checkpoints and closes. From the call on the copy has no term and takes no write. */
   async close(): Promise<void> {
-    await this.#core.applier.stop();
-    await this.#core.newest.store.close();
-    this.#core.parts.cache.drop(this.copyId);
+    this.#isClosed = true;
+    await this.#core.close();
+  }
+
+  #checkAssumable(owner: Term): void {
+    if (this.#isClosed || owner <= this.#refusedTerm) throw staleTerm(owner, asTerm(0));
   }
 
   async #living(key: string): Promise<StoredValue | undefined> {

@@ -2,6 +2,7 @@
  * Writes of one copy: recognise repeats, decide conditions against the newest appended value, append, wait until the
  * record is durable, make it visible, answer — in that order. Source: design, section 4.
  */
+import { assert } from '../kernel/assert.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { type Deadline, within } from '../kernel/deadline.ts';
 import { ToruaError } from '../kernel/errors.ts';
@@ -17,23 +18,18 @@ import {
 import { type LogRecord, RECORD_KIND, type RecordKind } from '../log/log-record.ts';
 import type { KeyAnswer } from '../protocol/key-operation.ts';
 import { CallerOutcomes } from './caller-outcomes.ts';
+import { conditionalOf, refusalOf } from './condition.ts';
 import type { CopyLog } from './copy-log.ts';
-import { matchesEtag } from './etag.ts';
-import type { Knowledge, NewestValues } from './newest.ts';
+import type { Load, NewestValues, PendingChange } from './newest.ts';
 import { OperationIndex } from './operation-index.ts';
-import { encodeDelete, encodeDeleteMany, encodePut } from './payload.ts';
-import { answerOf, fingerprintOf } from './record-answer.ts';
-import { outcomeOfRecord } from './replay.ts';
+import { answerOf, contentOf, fingerprintOf, outcomeOf } from './record-answer.ts';
 import type { StoredValue } from './store.ts';
 import type { Write } from './write.ts';
 
-/** See `#verdict`. */
-type Verdict =
-  | { readonly refusal: KeyAnswer }
-  | { readonly refusal: undefined; readonly stands: () => boolean };
-
 /** How long the coordinators' own operation ids are remembered: longer than any of their retries. Milliseconds. */
 export const OWN_WINDOW_MS = 60_000;
+
+const OWN_ID = /^[0-9a-f]{16}$/;
 
 /** What the write path is given. */
 export interface WritePathParts {
@@ -43,13 +39,25 @@ export interface WritePathParts {
   readonly clock: Clock;
   readonly hybrid: HybridClock;
   readonly newest: NewestValues;
-  /** Resolves when the memtable has room again; asked only while it is full. */
+  /** Resolves when the memtable may have room again; asked only while it is full. */
   readonly roomInMemtable: () => Promise<void>;
   /** Told after each commit, so that the applier wakes up. */
   readonly onCommit: () => void;
 }
 
-/** See the module. One object per copy; all its bookkeeping of sequence numbers and operation ids. */
+/** A row read for a decision. Good only until the next wait. */
+interface Row {
+  readonly load: Load;
+  readonly stored: StoredValue | undefined;
+}
+
+/** What a write's condition says: it holds, nobody knows without the store's row, or a 412 and what it rests on. */
+type Verdict =
+  | 'holds'
+  | 'unknown'
+  | { readonly refusal: KeyAnswer; readonly pending: PendingChange | undefined };
+
+/** See the module. One object per copy; all its bookkeeping of operation ids and of who may write. */
 export class WritePath {
   readonly #parts: WritePathParts;
   readonly callers = new CallerOutcomes();
@@ -79,30 +87,31 @@ export class WritePath {
    * when it lost the term while the write waited; `overloaded` when the memtable stays full.
    */
   async write(write: Write, owner: Term, deadline: Deadline): Promise<KeyAnswer> {
+    assert(write.callerOpId || OWN_ID.test(write.opId), 'an own operation id is 16 hex digits');
+    const { newest } = this.#parts;
+    let row: Row | undefined;
+    // Each turn decides everything anew, because anything may have happened while it waited. From the top of a turn to
+    // the append nothing waits: what the condition saw is what the record follows.
     for (;;) {
-      const seenBefore = this.#recorded(write);
-      const repeated = await this.#repeated(write);
-      if (repeated) return repeated;
-      while (this.#parts.newest.memtable.full) await this.#waitForRoom(deadline);
-      const verdict = await this.#verdict(write);
-      if (verdict.refusal) return verdict.refusal;
-      // A repeat, or another write of the key, may have overtaken this one while it waited. If not, nothing waits from
-      // here to the append: what the condition saw is what the record follows.
-      const isFirst = !this.#inFlight.has(write.opId) && this.#recorded(write) === seenBefore;
-      if (isFirst && verdict.stands()) break;
-    }
-    const answer = this.#append(write, owner);
-    this.#inFlight.set(write.opId, answer);
-    try {
-      return await answer;
-    } finally {
-      this.#inFlight.delete(write.opId);
+      this.#checkOwner(owner);
+      const repeated = this.#repeated(write);
+      if (repeated !== undefined) return repeated;
+      if (newest.memtable.full) {
+        row = undefined;
+        await this.#waitForRoom(deadline);
+        continue;
+      }
+      const verdict = this.#verdict(write, row);
+      row = undefined;
+      if (verdict === 'holds') return this.#begin(write, owner, deadline);
+      if (verdict === 'unknown') row = await this.#rowOf(write);
+      else if (!verdict.pending || (await verdict.pending.settled)) return verdict.refusal;
     }
   }
 
   /** Appends a record of our own, without user data; resolves when it is committed. */
   appendOwn(kind: RecordKind, owner: Term, payload: Buffer): Promise<Seq> {
-    const { record, durable } = this.#log({ kind, owner, payload, opId: '', callerOpId: false });
+    const { record, durable } = this.#log({ kind, payload, owner, opId: '', callerOpId: false });
     return durable.then(() => {
       this.#parts.newest.memtable.pass(record.seq);
       this.#parts.onCommit();
@@ -110,33 +119,34 @@ export class WritePath {
     });
   }
 
-  /** What is remembered under the operation's id, right or not; changes when the operation is recorded. */
-  #recorded({ opId, callerOpId }: Write): unknown {
-    return callerOpId ? this.callers.get(opId) : this.own.get(opId);
+  /** The outcome of an operation that was seen before: under way, in memory, or in the log. */
+  #repeated(write: Write): Promise<KeyAnswer> | undefined {
+    const { opId, callerOpId } = write;
+    const running = this.#inFlight.get(flightOf(write));
+    if (callerOpId) {
+      const nowMs = this.#parts.hybrid.now();
+      const outcome = this.callers.find(opId, fingerprintOf(write), nowMs);
+      return running ?? (outcome && Promise.resolve(JSON.parse(outcome.answer) as KeyAnswer));
+    }
+    if (running !== undefined) return running;
+    const known = this.own.get(opId);
+    return known === undefined ? undefined : this.#answerInLog(asSeq(known), opId);
   }
 
-  /** The outcome of an operation that was seen before, in memory or in the log. */
-  async #repeated(write: Write): Promise<KeyAnswer | undefined> {
-    const running = this.#inFlight.get(write.opId);
-    if (write.callerOpId) {
-      const outcome = this.callers.find(write.opId, fingerprintOf(write), this.#parts.hybrid.now());
-      return running ?? (outcome && (JSON.parse(outcome.answer) as KeyAnswer));
-    }
-    if (running) return running;
-    const known = this.own.get(write.opId);
-    if (known === undefined) return undefined;
-    const [record] = await this.#parts.log.read(this.#parts.copyId, asSeq(known), 1);
-    return record?.opId === write.opId ? answerOf(record) : undefined;
+  /** The answer of a record; undefined when the log let it go, which it does only long after the window. */
+  #answerInLog(seq: Seq, opId: string): Promise<KeyAnswer> | undefined {
+    const { log, copyId } = this.#parts;
+    if (seq < (log.position(copyId)?.firstSeq ?? seq + 1)) return undefined;
+    return log.read(copyId, seq, 1).then(([record]) => {
+      assert(record?.opId === opId, 'an operation id stands for the record that carries it');
+      return answerOf(record);
+    });
   }
 
   async #waitForRoom(deadline: Deadline): Promise<void> {
+    const { clock, roomInMemtable } = this.#parts;
     try {
-      await within(
-        this.#parts.clock,
-        deadline,
-        'waiting for the store',
-        this.#parts.roomInMemtable(),
-      );
+      await within(clock, deadline, 'waiting for the store', roomInMemtable());
     } catch (reason) {
       throw new ToruaError(
         'overloaded',
@@ -146,156 +156,111 @@ export class WritePath {
     }
   }
 
-  /**
-   * What the write's condition says: a 412, given only when what it was decided on is committed; or nothing against it,
-   * as long as `stands`.
-   */
-  async #verdict(write: Write): Promise<Verdict> {
-    const ifNoneMatch = write.verb === 'put' ? write.ifNoneMatch : undefined;
-    if (write.verb === 'deleteMany' || (write.ifMatch === undefined && ifNoneMatch === undefined))
-      return { refusal: undefined, stands: () => true };
-    const { newest } = this.#parts;
-    for (;;) {
-      const known = newest.appended(write.key);
-      let stored: StoredValue | undefined;
-      if (known) {
-        stored = known.stored;
-      } else {
-        const load = newest.load(write.key);
-        stored = await load.row;
-        if (!load.fresh) continue;
-      }
-      const etag = stored && !isOver(stored, this.#parts.hybrid.now()) ? stored.etag : undefined;
-      const holds =
-        (write.ifMatch === undefined || matchesEtag(write.ifMatch, etag)) &&
-        (ifNoneMatch === undefined || !matchesEtag(ifNoneMatch, etag));
-      if (holds) return { refusal: undefined, stands: () => this.#isStill(write.key, known, stored) };
-      // What the log refused was never there: the condition is looked at again.
-      if (known?.pending && !(await known.pending.settled)) continue;
-      return {
-        refusal: {
-          status: 412,
-          code: 'precondition_failed',
-          detail: etag ? `The present etag is "${etag}".` : 'The key does not exist.',
-          etag,
-        },
-      };
+  #verdict(write: Write, row: Row | undefined): Verdict {
+    const conditional = conditionalOf(write);
+    if (!conditional) return 'holds';
+    const { newest, hybrid } = this.#parts;
+    const known = newest.appended(conditional.key) ?? (row?.load.fresh ? row : undefined);
+    if (!known) return 'unknown';
+    const refusal = refusalOf(conditional, known.stored, hybrid.now());
+    // A refusal that rests on a pending change is given when that is committed; if it fails, all is decided anew.
+    return refusal ? { refusal, pending: 'pending' in known ? known.pending : undefined } : 'holds';
+  }
+
+  async #rowOf(write: Write): Promise<Row | undefined> {
+    const conditional = conditionalOf(write);
+    if (!conditional) return undefined;
+    const load = this.#parts.newest.load(conditional.key);
+    return { load, stored: await load.row };
+  }
+
+  async #begin(write: Write, owner: Term, deadline: Deadline): Promise<KeyAnswer> {
+    deadline.check('the write waited for its turn');
+    const answer = this.#append(write, owner);
+    const flight = flightOf(write);
+    this.#inFlight.set(flight, answer);
+    try {
+      return await answer;
+    } finally {
+      this.#inFlight.delete(flight);
     }
   }
 
-  /** Whether the newest appended fact is still the one that was seen: `known`, or `stored` as the store gave it. */
-  #isStill(key: string, known: Knowledge, stored: StoredValue | undefined): boolean {
-    const now = this.#parts.newest.appended(key);
-    return now === undefined ? known === undefined : now.stored === (known ? known.stored : stored);
-  }
-
   async #append(write: Write, owner: Term): Promise<KeyAnswer> {
-    if (owner !== this.owner) throw staleTerm(owner, this.owner);
-    const nowMs = this.#parts.hybrid.now();
-    if (write.callerOpId) this.callers.checkRoom(nowMs);
-    else if (!this.own.hasRoom(nowMs))
-      throw new ToruaError('overloaded', 'More writes than the last 60 seconds may hold.', {
-        retryAfterMs: 1_000,
-      });
-    const { kind, payload, changes } = this.#contentOf(write, nowMs);
-    const { record, durable } = this.#log({
-      kind,
-      owner,
-      payload,
-      opId: write.opId,
-      callerOpId: write.callerOpId,
-    });
+    const { newest, hybrid, clock, onCommit } = this.#parts;
+    const nowMs = hybrid.now();
+    this.#checkRoomForId(write, nowMs);
+    const { kind, payload, changes } = contentOf(write, nowMs);
+    const { opId, callerOpId } = write;
+    const { record, durable } = this.#log({ kind, payload, owner, opId, callerOpId });
     this.touched = true;
-    const answer = answerOf(record);
-    const outcome = write.callerOpId ? outcomeOfRecord(record) : undefined;
+    const { seq } = record;
+    const outcome = callerOpId ? outcomeOf(record, fingerprintOf(write)) : undefined;
     if (outcome) this.callers.remember(outcome);
     const settled = durable.then(
       () => true,
       () => false,
     );
-    for (const [key, stored] of changes)
-      this.#parts.newest.append(key, { stored, seq: record.seq, settled });
+    for (const [key, stored] of changes) newest.append(key, { stored, seq, settled });
     try {
       await durable;
     } catch (reason) {
-      if (write.callerOpId) this.callers.withdraw(write.opId);
-      for (const [key] of changes) this.#parts.newest.withdraw(key, record.seq);
+      if (outcome) this.callers.withdraw(opId);
+      for (const [key] of changes) newest.withdraw(key, seq);
       throw reason;
     }
-    for (const [key, stored] of changes)
-      this.#parts.newest.commit(key, { stored, seq: record.seq });
-    if (outcome) this.#parts.newest.memtable.note(outcome);
-    else this.own.set(write.opId, record.seq, record.hybridMs);
-    this.#parts.newest.memtable.pass(record.seq);
-    this.#parts.onCommit();
-    return answer;
+    for (const [key, stored] of changes) newest.commit(key, { stored, seq });
+    if (outcome) newest.memtable.note(outcome);
+    else this.own.set(opId, seq, clock.monotonicMs());
+    newest.memtable.pass(seq);
+    onCommit();
+    return answerOf(record);
   }
 
-  #contentOf(
-    write: Write,
-    nowMs: number,
-  ): { kind: RecordKind; payload: Buffer; changes: [string, StoredValue | undefined][] } {
-    switch (write.verb) {
-      case 'put': {
-        const stored = {
-          ...write.stored,
-          expiresAtMs: write.ttlMs === undefined ? 0 : nowMs + write.ttlMs,
-        };
-        const kind = stored.blob === undefined ? RECORD_KIND.put : RECORD_KIND.putBlob;
-        return {
-          kind,
-          payload: encodePut({ key: write.key, stored }),
-          changes: [[write.key, stored]],
-        };
-      }
-      case 'delete':
-        return {
-          kind: RECORD_KIND.delete,
-          payload: encodeDelete(write.key),
-          changes: [[write.key, undefined]],
-        };
-      case 'deleteMany':
-        return {
-          kind: RECORD_KIND.deleteMany,
-          payload: encodeDeleteMany(write),
-          changes: write.keys.map((key) => [key, undefined]),
-        };
+  #checkOwner(owner: Term): void {
+    if (owner === 0 || owner !== this.owner) throw staleTerm(owner, this.owner);
+  }
+
+  #checkRoomForId(write: Write, nowMs: number): void {
+    if (write.callerOpId) {
+      this.callers.checkRoom(nowMs);
+    } else if (!this.own.hasRoom(this.#parts.clock.monotonicMs())) {
+      const detail = `More writes than the last ${OWN_WINDOW_MS / 1_000} seconds may hold.`;
+      throw new ToruaError('overloaded', detail, { retryAfterMs: 1_000 });
     }
   }
 
   /** Gives the record its place in the sequence, which is the log's to know: it takes refused places back. */
   #log(content: {
     kind: RecordKind;
-    owner: Term;
     payload: Buffer;
+    owner: Term;
     opId: string;
     callerOpId: boolean;
   }): { record: LogRecord; durable: Promise<void> } {
     const { copyId, shardUid, log, hybrid } = this.#parts;
+    const { owner, ...rest } = content;
     const record: LogRecord = {
-      kind: content.kind,
+      ...rest,
       shardUid,
       copyId,
-      term: content.owner,
+      term: owner,
       seq: log.nextSeq(copyId),
       schemaVersion: 0,
-      opId: content.opId,
-      callerOpId: content.callerOpId,
       hybridMs: hybrid.now(),
-      payload: content.payload,
     };
-    const durable = log.append([record], { internal: content.opId === '' });
-    return { record, durable };
+    const internal = content.kind === RECORD_KIND.termStart || content.kind === RECORD_KIND.skip;
+    return { record, durable: log.append([record], { internal }) };
   }
+}
+
+/** Where a running write is found; own ids and callers' keys never meet, as own ids have 16 digits. */
+function flightOf({ opId, callerOpId }: Write): string {
+  return callerOpId ? `caller ${opId}` : opId;
 }
 
 /** The refusal of a request that was routed under another term than the copy's. */
 export function staleTerm(asked: Term, held: Term): ToruaError {
   const holding = held === 0 ? 'the copy is not primary here' : `the copy serves term ${held}`;
   return new ToruaError('stale_term', `The request was routed under term ${asked}; ${holding}.`);
-}
-
-/** Whether the value's time is over. */
-export function isOver(stored: StoredValue, nowMs: number): boolean {
-  return stored.expiresAtMs !== 0 && stored.expiresAtMs <= nowMs;
 }

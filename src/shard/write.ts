@@ -11,14 +11,24 @@ export type Write =
       readonly ifNoneMatch?: string | undefined;
     })
   | (WriteBase & { readonly verb: 'delete'; readonly key: string })
-  | (WriteBase & {
-      readonly verb: 'deleteMany';
-      readonly keys: readonly string[];
-      readonly next: string | undefined;
-    });
+  | DeleteManyWrite;
+
+/** A page of a range delete, or of a sweep. */
+export interface DeleteManyWrite extends WriteBase {
+  readonly verb: 'deleteMany';
+  readonly keys: readonly string[];
+  /** Last key looked at when the range may go on behind it. */
+  readonly next: string | undefined;
+  /** Which range was asked for, as text: tells a repeat under an `idempotency-key` from another request. */
+  readonly range: string;
+  /** Keys that are left out; asked in the same step as the append, so that no write comes between. */
+  readonly isSpared?: ((key: string) => boolean) | undefined;
+}
 
 interface WriteBase {
+  /** Of a coordinator: 16 hex digits. */
   readonly opId: string;
+  /** Whether `opId` is a caller's `idempotency-key`. */
   readonly callerOpId: boolean;
   readonly ifMatch?: string | undefined;
 }

@@ -34,7 +34,7 @@ describe('the documents', () => {
     await cluster.waitFor('green');
   });
 
-  // @req: house.readme, done.docs-curl
+  // @req: house.readme, done.curl
   test.each(documents)('%s: every curl line answers as printed', async (path) => {
     for (const documented of documentedRequests(readFileSync(join(root, path), 'utf8'))) {
       const request = curlRequest(documented.command, cluster.url);

@@ -38,6 +38,8 @@ export interface Entry {
 /** The operations of a run. */
 export class History {
   readonly #byKey = new Map<string, Entry[]>();
+  /** Operations that were refused, with the reason; only told, never part of an explanation. */
+  readonly #refused: { readonly entry: Entry; readonly reason: string }[] = [];
   #order = 0;
 
   /** Notes a question; its outcome is unknown until `close` or `drop`. */
@@ -60,7 +62,8 @@ export class History {
   }
 
   /** The operation was refused: it never happens. Also for a read that nobody answered. */
-  drop(entry: Entry): void {
+  drop(entry: Entry, reason: string): void {
+    if (entry.question.verb !== 'get') this.#refused.push({ entry, reason });
     const entries = this.#byKey.get(entry.key);
     entries?.splice(entries.indexOf(entry), 1);
   }
@@ -76,8 +79,13 @@ export class History {
   /** Throws for the first key whose answers no register could have given. */
   check(): void {
     for (const [key, entries] of this.#byKey) {
-      if (!isRegister(entries))
-        throw new Error(`no register answers like key ${key}:\n${told(entries)}`);
+      if (isRegister(entries)) continue;
+      const refused = this.#refused
+        .filter(({ entry }) => entry.key === key)
+        .map(({ entry, reason }) => `  ${entry.askedAt} ${entry.label} -> refused: ${reason}`);
+      throw new Error(
+        `no register answers like ${key}:\n${told(entries)}\n${refused.join('\n')}`,
+      );
     }
   }
 }

@@ -94,7 +94,7 @@ export class Users {
       budgetMs,
     );
     if (outcome.kind !== 'answered') {
-      history.drop(entry);
+      history.drop(entry, reasonOf(outcome));
       return false;
     }
     const { answer } = outcome.value;
@@ -118,7 +118,7 @@ export class Users {
         budgetMs,
       );
       if (outcome.kind !== 'answered') {
-        for (const entry of entries) history.drop(entry);
+        for (const entry of entries) history.drop(entry, reasonOf(outcome));
         return undefined;
       }
       for (const row of outcome.value.rows) {
@@ -161,13 +161,14 @@ export class Users {
     key: string,
     question: Exclude<Question, { verb: 'get' }> & { readonly text?: string },
   ): Promise<void> {
-    const { history, random } = this.#parts;
+    const { history, random, trace } = this.#parts;
     // A delete under a condition on absence makes no sense and is not asked.
     const condition: Condition =
       question.verb === 'delete' && question.condition.kind === 'ifAbsent'
         ? { kind: 'none' }
         : question.condition;
     const entry = history.open(key, { ...question, condition }, labelOf(user, question, condition));
+    trace(`${entry.askedAt} ${entry.label} ${key}`);
     const callers = random.chance(0.3) ? `caller-${user}-${this.asked}` : undefined;
     const operation: Omit<UserOperation, 'opId'> = {
       verb: question.verb,
@@ -188,7 +189,7 @@ export class Users {
       });
       if (outcome.kind === 'answered') return this.#note(entry, outcome.value.answer);
       isUnknown ||= mayHaveHappened(outcome);
-      if (!isUnknown) return history.drop(entry);
+      if (!isUnknown) return history.drop(entry, reasonOf(outcome));
     }
   }
 
@@ -205,7 +206,7 @@ export class Users {
     // Some shards may be through when another one refuses, so anything but an answer says nothing.
     for (const entry of entries) {
       if (outcome.kind === 'answered') history.close(entry, { kind: 'done' });
-      else if (outcome.kind === 'refused') history.drop(entry);
+      else if (outcome.kind === 'refused') history.drop(entry, reasonOf(outcome));
     }
   }
 
@@ -272,6 +273,10 @@ export class Users {
 function mayHaveHappened(outcome: Outcome<unknown>): boolean {
   if (outcome.kind === 'lost') return true;
   return outcome.kind === 'failed' && outcome.error.fields['outcome'] === 'unknown';
+}
+
+function reasonOf(outcome: Outcome<unknown>): string {
+  return outcome.kind === 'failed' ? outcome.error.code : outcome.kind;
 }
 
 function labelOf(user: string, question: Question, condition: Condition): string {

@@ -6,7 +6,7 @@
 import { CoordinatorRuntime } from '../../src/coordinator/coordinator-runtime.ts';
 import { coordinatorInternalRoutes } from '../../src/coordinator/internal-routes.ts';
 import { fnv1a32 } from '../../src/kernel/fnv1a.ts';
-import { silentLogger } from '../../src/kernel/logger.ts';
+import { type Logger, silentLogger } from '../../src/kernel/logger.ts';
 import { createMetrics } from '../../src/kernel/metrics.ts';
 import { nodeInternalRoutes } from '../../src/node/internal-routes.ts';
 import { NodeRuntime } from '../../src/node/node-runtime.ts';
@@ -99,6 +99,15 @@ export class SimCluster {
     }
   }
 
+  /** What a process complains about is part of the trace. */
+  #logger(name: string): Logger {
+    const tell = (fields: object, message: string): void => {
+      const reason = 'err' in fields ? String(fields.err) : '';
+      this.#watch.trace(`${name} says: ${message} ${reason}`);
+    };
+    return { ...silentLogger, warn: tell, error: tell };
+  }
+
   #machine<Runtime>(name: string, boot: (host: Host) => Promise<Runtime>): Machine<Runtime> {
     const random = this.random(`${name}/disk`);
     const latencyMs = (call: { kind: string }): number =>
@@ -142,7 +151,7 @@ export class SimCluster {
         random,
         disk,
         wire: this.wire.of(host),
-        logger: silentLogger,
+        logger: this.#logger(name),
         metrics: METRICS,
         onFatal: exit,
       },
@@ -177,7 +186,7 @@ export class SimCluster {
         disk,
         wire: this.wire.of(host),
         stores: createMemoryStoreFactory({ disk, clock, baseLogBytes: plan.baseLogBytes }),
-        logger: silentLogger,
+        logger: this.#logger(name),
         metrics: METRICS,
         onFatal: exit,
       },

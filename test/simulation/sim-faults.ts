@@ -155,11 +155,11 @@ const FAULTS = {
   },
   restart: ({ cluster, random }) => {
     const node = random.pick(cluster.nodes);
-    void node.stop((runtime) => runtime.stop());
+    node.stop((runtime) => runtime.stop());
     return undefined;
   },
   restartCoordinator: ({ cluster }) => {
-    void cluster.coordinator.stop((runtime) => runtime.stop());
+    cluster.coordinator.stop((runtime) => runtime.stop());
     return undefined;
   },
   diskFull: ({ cluster, random, trace }) => {

@@ -57,6 +57,8 @@ export class Machine<Runtime> {
   #lives = 0;
   #failures = 0;
   #startedMs = 0;
+  /** The life that was asked to stop; a second request changes nothing. */
+  #stopping: Life | undefined;
 
   constructor(parts: MachineParts<Runtime>) {
     this.parts = parts;
@@ -108,12 +110,17 @@ export class Machine<Runtime> {
   }
 
   /** Asks the process to end in order; the supervisor starts it again afterwards. */
-  async stop(how: (runtime: Runtime) => Promise<void>): Promise<void> {
+  stop(how: (runtime: Runtime) => Promise<void>): void {
     const { life, runtime } = this;
-    if (!life?.isRunning || runtime === undefined) return;
+    if (!life?.isRunning || runtime === undefined || this.#stopping === life) return;
+    this.#stopping = life;
     this.parts.trace(`${this.name} is asked to stop`);
-    await how(runtime);
-    if (life.isAlive) this.#end();
+    how(runtime).then(
+      () => {
+        if (life.isAlive) this.#end();
+      },
+      (reason: unknown) => this.#exit(life, reason),
+    );
   }
 
   #exit(life: Life, reason: unknown): void {

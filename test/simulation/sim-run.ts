@@ -92,6 +92,7 @@ class Run {
           this.#watcher.served(node, operation, status),
         ),
         onCoordinator: (runtime) => {
+          runtime.events.follow((event) => trace(`event ${JSON.stringify(event)}`));
           this.#watcher.follow({
             keeper: {
               onCommit: (listener) => runtime.keeper.onCommit(checked(listener)),

@@ -114,7 +114,11 @@ export class SimWire {
           timer.cancel();
           how();
         });
-      const fail = (sent: boolean): void => settle(() => reject(unreachable(address, sent)));
+      const fail = (sent: boolean): void =>
+        settle(() => {
+          trace(`${call.number} ${from.name} <- ${address} gave no answer, sent: ${sent}`);
+          reject(unreachable(address, sent));
+        });
       const answer = (to: string, given: WireAnswer): void =>
         settle(() => {
           trace(`${call.number} ${from.name} <- ${address} ${given.status} ${given.body.length}`);

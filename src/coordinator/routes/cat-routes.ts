@@ -6,9 +6,9 @@ import { isoTime } from '../../kernel/clock.ts';
 import { ToruaError } from '../../kernel/errors.ts';
 import { nearest } from '../../kernel/suggest.ts';
 import { flagSchema } from '../../protocol/rest.ts';
+import { summaryOf } from '../cluster-view.ts';
 import type { CoordinatorApp } from '../coordinator-app.ts';
 import type { CoordinatorRuntime } from '../coordinator-runtime.ts';
-import { summaryOf } from './cluster-routes.ts';
 
 const catQuery = z.strictObject({
   v: flagSchema.optional().describe('Shows a line of headings.'),

@@ -1,5 +1,6 @@
 /** Listings and range deletes: GET and DELETE /data. Source: REST contract, section 2. */
 import { isUtf8 } from 'node:buffer';
+import { callersKey } from '../../http/key-answer.ts';
 import { userRoute } from '../../http/user-route.ts';
 import { ToruaError } from '../../kernel/errors.ts';
 import { compareUtf8, endOfPrefix } from '../../kernel/utf8-order.ts';
@@ -12,7 +13,6 @@ import {
 } from '../../protocol/rest.ts';
 import type { CoordinatorApp } from '../coordinator-app.ts';
 import type { ListRow, RangeRequest } from '../range-router.ts';
-import { callersKey } from './data-routes.ts';
 
 const TAG = 'data';
 
