@@ -253,18 +253,22 @@ Feature: Nodes, shards and the cluster as a whole
     @req:node.store.not-held
     Scenario Outline: <method> <path> of a shard that a node does not hold is a 404
       Given I remember the holder of shard 0 as "holder"
-      When I send <method> "<path>" with "x" to the node "<holder>"
+      When I send <method> "<path>" to the node "<holder>"
       Then the answer is 404
       And the answer is the problem "shard_not_found"
 
       Examples:
-        | method | path                  |
-        | PUT    | /shard/9999/store/k   |
-        | DELETE | /shard/9999/store/k   |
+        | method | path                |
+        | PUT    | /shard/9999/store/k |
+        | GET    | /shard/9999/store/k |
+        | DELETE | /shard/9999/store/k |
+        | GET    | /shard/9999/store   |
+        | GET    | /shard/9999/stats   |
 
     @req:node.store.list @req:node.stats
     Scenario: A node lists the keys of a shard and counts its operations
       Given the cluster has 4 shards
+      And I reset the cluster
       And I store "12345" under the key "key4"
       And I remember the answer header "x-node-id" as "holder"
       When I send GET "/shard/0/store" to the node "<holder>"
@@ -462,9 +466,9 @@ Feature: Nodes, shards and the cluster as a whole
       And the key "key4" holds "in shard 0"
       And I remember the holder of shard 0 as "holder"
       And I remember the node that is not "<holder>" as "other"
-      When I send POST "/shards/assign" with '{"shard_id":0,"node_id":"<other>","is_primary":true}'
-      Then the answer is 501
-      And the answer is the problem "not_implemented"
+      Then assigning shard 0 to "<other>" is soon refused with 501 "not_implemented"
+      And the shard 0 is on "<holder>"
+      And the key "key4" has the value "in shard 0"
 
     @req:coord.assign.conflict
     Scenario: Nothing is assigned to a node without room
@@ -820,9 +824,7 @@ Feature: Nodes, shards and the cluster as a whole
     @req:http.error.no-stack
     Scenario Outline: <method> <path> fails without showing the inside
       When I send <method> "<path>" with '<body>'
-      Then the answer does not say "at "
-      And the answer does not say ".js:"
-      And the answer does not say "node_modules"
+      Then the answer shows nothing of the inside
 
       Examples:
         | method | path                | body        |
@@ -830,7 +832,6 @@ Feature: Nodes, shards and the cluster as a whole
         | POST   | /register           | []          |
         | PUT    | /data/%zz           | x           |
         | POST   | /nothing/here       | {}          |
-        | POST   | /data/_bulk         | not json    |
 
     @req:http.request-id.echoed
     Scenario: A request keeps the id it came with
@@ -1062,7 +1063,7 @@ Feature: Nodes, shards and the cluster as a whole
 
     @procs @req:coord.forget.only-copy @req:coord.assign.lost @req:coord.shards.unassigned
     Scenario: The only copy of data is given up only when somebody says so
-      Given a cluster of 2 nodes and 4 shards with health checks every "250ms" and dead after "1s"
+      Given a cluster of 2 nodes and 2 shards with health checks every "250ms" and dead after "1s"
       And the key "key4" holds "in shard 0"
       And I remember the holder of shard 0 as "holder"
       And I remember the node that is not "<holder>" as "other"

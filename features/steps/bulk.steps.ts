@@ -24,12 +24,9 @@ const sendLines = (world: FeatureWorld, lines: readonly string[]) =>
 
 const putLine = (key: string, value: string): string => JSON.stringify({ op: 'put', key, value });
 
-When(
-  'I send POST "/data/_bulk" with the lines:',
-  async function (this: FeatureWorld, lines: DataTable) {
-    await sendLines(this, lines.raw().flat());
-  },
-);
+When('I send a bulk with the lines:', async function (this: FeatureWorld, lines: DataTable) {
+  await sendLines(this, lines.raw().flat());
+});
 
 Then('the answer lines are:', function (this: FeatureWorld, table: DataTable) {
   const [names = []] = table.raw();

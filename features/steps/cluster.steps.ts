@@ -18,9 +18,15 @@ Given(
 
 Given(
   'a cluster of {int} node(s) and {int} shard(s) with health checks every {string} and dead after {string}',
-  async function (this: FeatureWorld, nodes: number, shards: number, ...times: string[]) {
-    const [HEALTH_CHECK_INTERVAL = '', DEAD_AFTER = ''] = times;
-    await startCluster(this, { nodes, shards }, { HEALTH_CHECK_INTERVAL, DEAD_AFTER });
+  async function (
+    this: FeatureWorld,
+    nodes: number,
+    shards: number,
+    interval: string,
+    dead: string,
+  ) {
+    const env = { HEALTH_CHECK_INTERVAL: interval, DEAD_AFTER: dead };
+    await startCluster(this, { nodes, shards }, env);
   },
 );
 
@@ -130,6 +136,28 @@ Then(
   },
 );
 
+Then(
+  'assigning shard {int} to {string} is soon refused with {int} {string}',
+  async function (
+    this: FeatureWorld,
+    shardId: number,
+    nodeId: string,
+    status: number,
+    code: string,
+  ) {
+    // Until the holder has told that the shard is no longer empty, the request is taken and declined by the holder.
+    const body = JSON.stringify({
+      shard_id: shardId,
+      node_id: this.recall(nodeId),
+      is_primary: true,
+    });
+    await eventually(async () => {
+      const answer = await this.send({ method: 'POST', path: '/shards/assign', body });
+      assert.deepEqual([answer.status, valueAt(this.lastJson(), 'code')], [status, code]);
+    });
+  },
+);
+
 Then('the shards say so at each node', async function (this: FeatureWorld) {
   for (const id of await this.realNodes()) {
     await eventually(async () => {
@@ -166,7 +194,9 @@ Then('every term is one higher than remembered', async function (this: FeatureWo
 });
 
 When('I ask why the shard without a place is where it is', async function (this: FeatureWorld) {
-  await this.send({ method: 'GET', path: '/cluster/allocation/explain' });
+  const [shard] = withoutPlace(await (await this.client()).shards());
+  const path = `/cluster/allocation/explain?shard_id=${shard?.shardId}`;
+  await this.send({ method: 'GET', path });
 });
 
 Then(
@@ -180,7 +210,7 @@ Then(
     const node = nodes.find((entry) => entry.node_id === nodeId);
     const verdict = node?.deciders.find((entry) => entry.decider === decider);
     assert.deepEqual([node?.verdict, verdict?.verdict], ['no', 'no']);
-    assert.ok(verdict?.explanation);
+    assert.ok(verdict?.explanation, 'the decider gives no reason');
   },
 );
 
@@ -225,7 +255,8 @@ Given('I follow the events', async function (this: FeatureWorld) {
 Then(
   'an event {string} arrives within {int} seconds',
   async function (this: FeatureWorld, type: string, seconds: number) {
-    await eventually(() => assert.ok(this.followed.some((event) => event.type === type)), {
+    const types = (): string[] => this.followed.map((event) => event.type);
+    await eventually(() => assert.ok(types().includes(type), `${types()} arrived`), {
       timeoutMs: seconds * 1_000,
     });
   },

@@ -43,11 +43,6 @@ export class FeatureWorld extends ToruaWorld {
   readonly cleanups: (() => Promise<void> | void)[] = [];
   readonly #nodeClients = new Map<string, ToruaClient>();
 
-  /** The text with `<word>` replaced by what was remembered under the word. */
-  recall(text: string): string {
-    return text.replace(/<([^<>]+)>/g, (whole, word: string) => this.remembered.get(word) ?? whole);
-  }
-
   /** Sends one request to the node itself and keeps the answer, whatever its status. */
   async sendToNode(
     nodeId: string,
@@ -66,11 +61,19 @@ export class FeatureWorld extends ToruaWorld {
   async nodeClient(nodeId: string): Promise<ToruaClient> {
     const known = this.#nodeClients.get(nodeId);
     if (known) return known;
-    const node = (await (await this.client()).nodes()).find(({ id }) => id === nodeId);
-    assert.ok(node, `the cluster has no node ${nodeId}`);
-    const client = this.clientOf(node.addr);
+    const client = this.clientOf(await this.#addressOf(nodeId));
     this.#nodeClients.set(nodeId, client);
     return client;
+  }
+
+  /** Of processes of our own it is known also while the coordinator cannot be asked. */
+  async #addressOf(nodeId: string): Promise<string> {
+    const own = this.ownsProcesses ? (await this.processes()).nodes : [];
+    const url = own.find(({ id }) => id === nodeId)?.url;
+    if (url !== undefined) return url;
+    const node = (await (await this.client()).nodes()).find(({ id }) => id === nodeId);
+    assert.ok(node, `the cluster has no node ${nodeId}`);
+    return node.addr;
   }
 
   /** A client that lives as long as the scenario and sends each request once. */

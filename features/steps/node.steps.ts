@@ -19,7 +19,7 @@ When(
 
 When(
   'I send {word} {string} with {string} to the node {string}',
-  async function (this: FeatureWorld, ...[method, path = '', body = '', nodeId = '']: string[]) {
+  async function (this: FeatureWorld, method: string, path: string, body: string, nodeId: string) {
     const call = { method: method as Call['method'], path, body: this.recall(body) };
     await this.sendToNode(this.recall(nodeId), call);
   },
@@ -202,7 +202,14 @@ Then(
 
 Then(
   'the node {string} answers \\/readyz with {int}, {string}, {int} nodes of {int}',
-  async function (this: FeatureWorld, id: string, ...[status, code, nodes, minNodes]: unknown[]) {
+  async function (
+    this: FeatureWorld,
+    id: string,
+    status: number,
+    code: string,
+    nodes: number,
+    minNodes: number,
+  ) {
     await eventually(async () => {
       const answer = await this.sendToNode(id, { method: 'GET', path: '/readyz' });
       const fields = ['code', 'nodes', 'min_nodes'].map((name) => valueAt(this.lastJson(), name));

@@ -86,7 +86,7 @@ describe('the same process again', () => {
     const leader = formed();
     leader.do({ kind: 'node_verdict', nodeId: 'n1', verdict: 'unhealthy' });
     const back = leader.register('n1');
-    expect(back.events).toEqual([{ type: 'node_rejoined', nodeId: 'n1' }]);
+    expect(back.events).toEqual([{ type: 'node_recovered', nodeId: 'n1' }]);
     expect(back.effects).toEqual([]);
     expect(findNode(leader.state, 'n1')?.status).toBe('healthy');
     leader.register('n2');

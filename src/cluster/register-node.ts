@@ -30,9 +30,9 @@ export function registerNode(
   const entry = nodeEntry(known, { command, restarted, now: context.now });
   const events: ClusterEvent[] = [];
   if (known === undefined) events.push({ type: 'node_joined', nodeId: entry.id });
-  else if (restarted || known.status !== entry.status) {
-    events.push({ type: 'node_rejoined', nodeId: entry.id });
-  }
+  else if (restarted) events.push({ type: 'node_rejoined', nodeId: entry.id });
+  // The same process was only silent for a while: it hung, or was cut off.
+  else if (known.status !== entry.status) events.push({ type: 'node_recovered', nodeId: entry.id });
   const changed = known !== undefined && sameNode(known, entry) ? state : withNode(state, entry);
   const settled = settleCopies(changed, {
     nodeId: entry.id,

@@ -4,6 +4,7 @@ import type { ClusterEffect, ReleaseEffect } from '../cluster/effects.ts';
 import type { EvaluationReason } from '../cluster/events.ts';
 import { emptyShards } from '../cluster/facts.ts';
 import { formationWaitMs } from '../cluster/formation.ts';
+import { planEvenMoves } from '../cluster/placement.ts';
 import { isFormed } from '../cluster/state-access.ts';
 import type { Clock, Timer } from '../kernel/clock.ts';
 import { deadlineIn } from '../kernel/deadline.ts';
@@ -92,6 +93,20 @@ export class Assigner {
     const next = this.#turn.then(task);
     this.#turn = next.catch(() => {});
     return next;
+  }
+
+  /**
+   * Evaluates when an empty shard could lie better. Asked again and again, because no single moment is safe: a release
+   * or its answer gets lost, and what a restarted node holds is known to be empty only after it has opened it.
+   */
+  evenOut(): void {
+    const { keeper, book, logger } = this.#parts;
+    const { state } = keeper;
+    const empty = emptyShards(state, book.facts(state));
+    if (empty.length === 0 || planEvenMoves(state, new Set(empty)).length === 0) return;
+    this.evaluate('interval').catch((reason: unknown) => {
+      logger.warn({ err: reason }, 'the placement could not be looked at');
+    });
   }
 
   #armFormation(): void {

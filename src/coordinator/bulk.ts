@@ -4,6 +4,7 @@
  */
 import { isUtf8 } from 'node:buffer';
 import { Readable } from 'node:stream';
+import { storedType } from '../http/key-answer.ts';
 import { checkedKey } from '../http/key-path.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { type Deadline, deadlineIn } from '../kernel/deadline.ts';
@@ -11,6 +12,7 @@ import { asToruaError, ToruaError } from '../kernel/errors.ts';
 import { INLINE_VALUE_BYTES_MAX, type KeyAnswer } from '../protocol/key-operation.ts';
 import { bulkLineSchema } from '../protocol/rest.ts';
 import type { ValueStreams } from '../transport/value-stream.ts';
+import { type InputLine, linesOf } from './bulk-lines.ts';
 import type { KeyRouter, UserOperation } from './key-router.ts';
 
 /** Lines under way at once. */
@@ -48,82 +50,48 @@ export async function* bulkAnswers(parts: BulkParts, body: Readable): AsyncGener
   const window: PendingLine[] = [];
   const turns: KeyTurns = new Map();
   let bytes = 0;
-  let number = 0;
   const oldest = async (): Promise<string> => {
     const line = window.shift();
     bytes -= line?.bytes ?? 0;
     const { answer, finish } = (await line?.answer) ?? { answer: { status: 500 } };
     return `${JSON.stringify(finish ? await finish() : answer)}\n`;
   };
-  for await (const event of linesOf(parts, body)) {
+  for await (const event of linesOf(body, parts.lineBytesMax)) {
     // Nothing more to read for now: answer what is done instead of waiting for a full window.
     if (event === 'idle') {
       while (window.length > 0) yield await oldest();
       continue;
     }
-    number += 1;
-    const size = 'text' in event ? event.text.length : 0;
+    const size = event.text?.length ?? 0;
     while (
       window.length >= BULK_WINDOW_LINES ||
       (window.length > 0 && bytes + size > BULK_WINDOW_BYTES)
     )
       yield await oldest();
     bytes += size;
-    window.push({ bytes: size, answer: answerLine(parts, event, { number, turns }) });
+    window.push({ bytes: size, answer: answerLine(parts, event, turns) });
   }
   while (window.length > 0) yield await oldest();
 }
-
-type LineEvent = 'idle' | { readonly text: Buffer } | { readonly tooLong: true };
-
-/** Lines as they arrive, without their line ends; empty ones are passed over. `idle` after each piece of input. */
-async function* linesOf(parts: BulkParts, body: Readable): AsyncGenerator<LineEvent> {
-  let rest: Buffer[] = [];
-  let length = 0;
-  let skipping = false;
-  for await (const chunk of body as AsyncIterable<Buffer>) {
-    let from = 0;
-    for (let end = chunk.indexOf(10); end >= 0; end = chunk.indexOf(10, from)) {
-      const text = Buffer.concat([...rest, chunk.subarray(from, end)]);
-      if (skipping) yield { tooLong: true };
-      else if (text.length > 0 && !isBlank(text)) yield { text };
-      rest = [];
-      length = 0;
-      skipping = false;
-      from = end + 1;
-    }
-    const tail = chunk.subarray(from);
-    length += tail.length;
-    skipping ||= length > parts.lineBytesMax;
-    rest = skipping ? [] : [...rest, tail];
-    yield 'idle';
-  }
-  const text = Buffer.concat(rest);
-  if (skipping) yield { tooLong: true };
-  else if (text.length > 0 && !isBlank(text)) yield { text };
-}
-
-const isBlank = (text: Buffer): boolean =>
-  text.every((byte) => byte === 0x20 || byte === 0x0d || byte === 0x09);
 
 /** The last line under way of each key: lines of one key run one after another, as they stand in the request. */
 type KeyTurns = Map<string, Promise<unknown>>;
 
 async function answerLine(
   parts: BulkParts,
-  line: Exclude<LineEvent, 'idle'>,
-  place: { readonly number: number; readonly turns: KeyTurns },
+  { number, text }: InputLine,
+  turns: KeyTurns,
 ): PendingLine['answer'] {
-  const { number, turns } = place;
   let key: string | undefined;
   try {
-    if ('tooLong' in line)
-      throw new ToruaError(
-        'value_too_large',
-        `Line ${number} is longer than ${parts.lineBytesMax} bytes.`,
-      );
-    const parsed = parseLine(line.text, number);
-    key = parsed.key;
+    if (text === undefined) {
+      const detail = `Line ${number} is longer than ${parts.lineBytesMax} bytes.`;
+      throw new ToruaError('value_too_large', detail);
+    }
+    const json = jsonOf(text, number);
+    // Named also when the rest of the line is wrong: who reads the answer looks for it.
+    key = givenKey(json);
+    const parsed = parseLine(json, number);
     const before = turns.get(parsed.key) ?? Promise.resolve();
     const turn = before.then(() => runLine(parts, parsed, number));
     // A large value is read only when its line is written; until then the key's next line waits.
@@ -155,22 +123,27 @@ async function runLine(parts: BulkParts, line: BulkLine, number: number): Pendin
   return { answer: { status: 200 }, finish: () => fetchLarge(parts, operation) };
 }
 
-function parseLine(text: Buffer, number: number) {
+function jsonOf(text: Buffer, number: number): unknown {
   if (!isUtf8(text)) throw new ToruaError('invalid_json', `Line ${number} is not UTF-8.`);
-  let json: unknown;
   try {
-    json = JSON.parse(text.toString('utf8'));
+    return JSON.parse(text.toString('utf8'));
   } catch (cause) {
     throw new ToruaError('invalid_json', `Line ${number} is not valid JSON.`, { cause });
   }
+}
+
+function givenKey(json: unknown): string | undefined {
+  const isObject = typeof json === 'object' && json !== null && 'key' in json;
+  return isObject && typeof json.key === 'string' ? json.key : undefined;
+}
+
+function parseLine(json: unknown, number: number) {
   const parsed = bulkLineSchema.safeParse(json);
   if (parsed.success) return { ...parsed.data, key: checkedKey(parsed.data.key) };
   const issue = parsed.error.issues[0];
   const code = issue?.code === 'unrecognized_keys' ? 'unknown_field' : 'invalid_request';
-  throw new ToruaError(
-    code,
-    `Line ${number}: ${[...(issue?.path ?? []), issue?.message].join(' ')}.`,
-  );
+  const fault = [...(issue?.path ?? []), issue?.message].join(' ');
+  throw new ToruaError(code, `Line ${number}: ${fault}.`);
 }
 
 type BulkLine = ReturnType<typeof parseLine>;
@@ -194,19 +167,12 @@ async function putLine(
   line: BulkLine & { op: 'put' },
   deadline: Deadline,
 ): Promise<LineAnswer> {
-  if ((line.value === undefined) === (line.value_base64 === undefined)) {
-    throw new ToruaError('invalid_request', 'A put has either value or value_base64.');
+  const value = putValueOf(line);
+  if (value.length > parts.valueBytesMax) {
+    const detail = `The value has ${value.length} bytes; at most ${parts.valueBytesMax} are allowed.`;
+    throw new ToruaError('value_too_large', detail);
   }
-  const value =
-    line.value === undefined
-      ? Buffer.from(line.value_base64 ?? '', 'base64')
-      : Buffer.from(line.value, 'utf8');
-  if (value.length > parts.valueBytesMax)
-    throw new ToruaError(
-      'value_too_large',
-      `The value has ${value.length} bytes; at most ${parts.valueBytesMax} are allowed.`,
-    );
-  const put = { ...operation, contentType: line.content_type ?? 'application/octet-stream' };
+  const put = { ...operation, contentType: storedType(line.content_type) };
   if (value.length <= INLINE_VALUE_BYTES_MAX) {
     return lineAnswer(line.key, (await parts.keys.execute({ ...put, value }, deadline)).answer);
   }
@@ -218,6 +184,18 @@ async function putLine(
     ),
   );
   return lineAnswer(line.key, answer);
+}
+
+function putValueOf({ value, value_base64: base64 }: BulkLine & { op: 'put' }): Buffer {
+  if ((value === undefined) === (base64 === undefined)) {
+    throw new ToruaError('invalid_request', 'A put has either value or value_base64.');
+  }
+  if (value === undefined) return Buffer.from(base64 ?? '', 'base64');
+  if (!/\p{Surrogate}/u.test(value)) return Buffer.from(value, 'utf8');
+  throw new ToruaError(
+    'invalid_request',
+    'The value holds half of a surrogate pair, which is no UTF-8; send value_base64.',
+  );
 }
 
 async function fetchLarge(parts: BulkParts, operation: UserOperation): Promise<LineAnswer> {
@@ -232,12 +210,21 @@ async function fetchLarge(parts: BulkParts, operation: UserOperation): Promise<L
         return got.answer;
       },
     );
-    const pieces: Buffer[] = [];
-    if (body) for await (const piece of body as AsyncIterable<Buffer>) pieces.push(piece);
-    return lineAnswer(operation.key, { ...answer, value: Buffer.concat(pieces) });
+    return lineAnswer(operation.key, body ? { ...answer, value: await collected(body) } : answer);
   } catch (reason) {
     return failedLine(operation.key, reason);
   }
+}
+
+async function collected(body: Readable): Promise<Buffer> {
+  const pieces: Buffer[] = [];
+  try {
+    for await (const piece of body as AsyncIterable<Buffer>) pieces.push(piece);
+  } catch (cause) {
+    const detail = 'The node stopped in the middle of the value.';
+    throw new ToruaError('node_unreachable', detail, { cause });
+  }
+  return Buffer.concat(pieces);
 }
 
 function lineAnswer(key: string, answer: KeyAnswer): LineAnswer {

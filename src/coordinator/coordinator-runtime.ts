@@ -198,6 +198,7 @@ export class CoordinatorRuntime {
       wire,
       state: () => this.keeper.state,
       onProbe: (node, answered) => this.#probed(node, answered),
+      onRound: () => this.assigner.evenOut(),
     });
   }
 

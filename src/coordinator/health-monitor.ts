@@ -12,6 +12,8 @@ export interface HealthMonitorParts {
   readonly state: () => ClusterState;
   /** A check of this node came back. */
   readonly onProbe: (node: NodeEntry, answered: boolean) => Promise<void>;
+  /** Every node was checked once more. */
+  readonly onRound: () => void;
 }
 
 /** See the module. */
@@ -30,6 +32,7 @@ export class HealthMonitor implements Service {
     while (!signal.aborted) {
       const startedMs = clock.monotonicMs();
       await Promise.all(state().nodes.map((node) => this.probe(node)));
+      if (!signal.aborted) this.#parts.onRound();
       const intervalMs = state().config.healthCheckIntervalMs;
       await pause(clock, Math.max(0, startedMs + intervalMs - clock.monotonicMs()), signal);
     }

@@ -1,7 +1,7 @@
 /** The coordinator's process: configuration, wiring, web server, end. Started through dist/coordinator/main.js. */
 import { createApp } from '../http/app.ts';
 import { mountInternal } from '../http/internal-routes.ts';
-import { listen } from '../http/listen.ts';
+import { checkAddress, listen } from '../http/listen.ts';
 import { installShutdown } from '../http/shutdown.ts';
 import { trafficMeter } from '../http/traffic-meter.ts';
 import { systemClock } from '../kernel/clock.ts';
@@ -39,6 +39,7 @@ const EXIT_CONFIG = 78;
 const SHUTDOWN_MS_MAX = 8_000;
 
 async function main(config: CoordinatorConfig): Promise<void> {
+  await checkAddress({ address: config.listen, variable: 'COORDINATOR_ADDR' });
   const logger = createLogger({ level: config.logLevel, name: config.id, isTty: config.isTty });
   const metrics = createMetrics({ processMetrics: true });
   const peers = createPeers();

@@ -74,7 +74,7 @@ export function described(
   { nodeId, mayHaveHappened }: { readonly nodeId: string; readonly mayHaveHappened: boolean },
 ): ToruaError {
   const { shardId, operation } = request;
-  const error = forUsers(thrown, shardId);
+  const error = forUsers(thrown, shardId, nodeId);
   const { status } = error.definition;
   // Always on a 502 and 504, as the contract says, though some of them are known to have changed nothing.
   const unclear = operation.opId !== '' && (mayHaveHappened || status === 502 || status === 504);
@@ -98,7 +98,11 @@ export function isOpenEnded({ code, fields }: ToruaError): boolean {
 }
 
 /** What one process tells another is not always what a user has to know. */
-function forUsers(error: ToruaError, shardId: number): ToruaError {
+function forUsers(error: ToruaError, shardId: number, nodeId: string): ToruaError {
+  if (error.code === 'disk_full') {
+    const detail = `The disk of node ${nodeId} is full.`; // which of its files did not fit is its own affair
+    return new ToruaError('disk_full', detail, { cause: error, retryAfterMs: error.retryAfterMs });
+  }
   if (FENCING.has(error.code)) {
     const detail = `Shard ${shardId} is changing its owner (${error.detail})`;
     return new ToruaError('shard_unavailable', detail, { cause: error, retryAfterMs: 1_000 });

@@ -2,6 +2,7 @@
  * One open database: a writer, readers behind a gate, checkpoints and exports in the writer's turn. Everything that
  * may stand above the engine (key store now, graph queries and imports later) goes through this class.
  */
+import { availableParallelism } from 'node:os';
 import { assert } from '../kernel/assert.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { ToruaError } from '../kernel/errors.ts';
@@ -41,7 +42,11 @@ export const POOL_BYTES_MIN = 128 * 2 ** 20;
 /** Reads that may wait per class. A key read takes a tenth of a millisecond, a graph read up to its timeout. */
 const WAITING_MAX = { short: 10_000, long: 64 } as const;
 const SHORT_READERS = 2;
-const LONG_READERS = 2;
+/**
+ * Fewer than the engine has threads. It starts one per core, which nobody can set, and runs one statement on one of
+ * them: two endless graph reads on two cores would leave none for keys and the writer (a key read took 3.9 s).
+ */
+const LONG_READERS = Math.max(1, Math.min(2, availableParallelism() - 1));
 
 /** A database that is open in this process. Contract: `close` is called once and awaited. */
 export class EngineDatabase {

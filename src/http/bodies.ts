@@ -24,7 +24,8 @@ export function registerBodies(app: FastifyInstance, context: AppContext, watch:
   });
   app.addContentTypeParser('*', (request, payload, done) => {
     const info = request.routeInfo;
-    const kind = info?.body ?? 'json';
+    // Nobody reads the body of a request without a route: it must not hide a 404 or 405 behind a 400.
+    const kind = info === undefined ? 'bytes' : (info.body ?? 'json');
     const plan: BodyPlan = {
       form: kind === 'json' || kind === 'bytes' ? 'whole' : kind,
       bytesMax: info?.bodyBytesMax ?? bounds.bodyBytesMax,

@@ -26,8 +26,7 @@ export function registerCompression(app: FastifyInstance, context: AppContext): 
     if (!wanted(request, reply)) {
       done(null, payload);
     } else if (payload instanceof Readable) {
-      mark(reply);
-      done(null, packedStream(payload));
+      packStream(reply, payload, done);
     } else if (
       (typeof payload === 'string' || Buffer.isBuffer(payload)) &&
       isWorthIt(payload, context.bounds.compressFromBytes)
@@ -67,9 +66,39 @@ function wanted(request: FastifyRequest, reply: FastifyReply): boolean {
 
 function isWorthIt(payload: string | Buffer, fromBytes: number): boolean {
   if (payload.length < fromBytes) return false;
-  if (typeof payload === 'string') return true;
-  const start = payload.subarray(0, 4).toString('hex');
-  return !PACKED_STARTS.some((packed) => start.startsWith(packed));
+  return typeof payload === 'string' || !isPacked(payload);
+}
+
+function isPacked(bytes: Buffer): boolean {
+  const start = bytes.subarray(0, 4).toString('hex');
+  return PACKED_STARTS.some((packed) => start.startsWith(packed));
+}
+
+/** Lines of ours have no length, and their headers must not wait; a stored value has one, and its first bytes tell. */
+function packStream(
+  reply: FastifyReply,
+  payload: Readable,
+  done: (error: Error | null, payload?: Readable) => void,
+): void {
+  const pack = (): void => {
+    mark(reply);
+    done(null, packedStream(payload));
+  };
+  if (!reply.hasHeader('content-length')) {
+    pack();
+    return;
+  }
+  const settle = (use: () => void): void => {
+    payload.off('readable', look).off('error', fail);
+    use();
+  };
+  const fail = (error: Error): void => settle(() => done(error));
+  const look = (): void => {
+    const first = payload.read() as Buffer | null;
+    if (first !== null) payload.unshift(first);
+    settle(() => (first !== null && isPacked(first) ? done(null, payload) : pack()));
+  };
+  payload.once('readable', look).once('error', fail);
 }
 
 function packedStream(payload: Readable): Readable {

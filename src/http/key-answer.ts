@@ -33,11 +33,11 @@ export function sendKeyAnswer(
   if (refusal) throw refusal;
   if (answer.etag !== undefined) void reply.header('etag', `"${answer.etag}"`);
   void reply.code(answer.status);
-  if (answer.status !== 200) return reply.send(null);
+  if (answer.status !== 200) return reply.send();
   void reply.header('content-type', answer.contentType ?? MEDIA_TYPES.anyBytes);
   if (body === undefined && answer.value !== undefined) return reply.send(answer.value);
   if (answer.bytes !== undefined) void reply.header('content-length', String(answer.bytes));
-  return reply.send(body ?? null);
+  return reply.send(body);
 }
 
 function refusalOf(answer: KeyAnswer): ToruaError | undefined {
@@ -45,6 +45,21 @@ function refusalOf(answer: KeyAnswer): ToruaError | undefined {
   const code = isErrorCode(answer.code) ? answer.code : 'bad_node_answer';
   const fields = answer.etag === undefined ? {} : { etag: answer.etag };
   return new ToruaError(code, answer.detail ?? '', { fields });
+}
+
+/** Longest content-type, characters; it travels in headers between processes. */
+const CONTENT_TYPE_LENGTH_MAX = 1_024;
+
+/**
+ * The content-type a value is stored with: any that a header can carry back. Errors: `invalid_request`.
+ */
+export function storedType(sent: string | undefined): string {
+  if (sent === undefined) return MEDIA_TYPES.anyBytes;
+  if (sent.length <= CONTENT_TYPE_LENGTH_MAX && /^[\t -~\x80-\xff]*$/.test(sent)) return sent;
+  throw new ToruaError(
+    'invalid_request',
+    `The content-type must have at most ${CONTENT_TYPE_LENGTH_MAX} characters that a header may hold.`,
+  );
 }
 
 /** The caller's `idempotency-key`. Errors: `invalid_request` for an empty or very long one. */

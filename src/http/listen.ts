@@ -1,4 +1,5 @@
 /** Listening: on the address the configuration names, and one JSON line that tells whoever started us where. */
+import { createServer } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import { ToruaError } from '../kernel/errors.ts';
 
@@ -26,21 +27,42 @@ export interface Listening {
   readonly reachable: boolean;
 }
 
+/** Where and under which setting's name. */
+interface WantedAddress {
+  readonly address: string;
+  /** Name of the setting in errors. */
+  readonly variable: string;
+}
+
+/**
+ * Whether the address could be bound now: asked before a process touches its data, so that one that cannot serve
+ * leaves no trace. Errors: as `listen`.
+ */
+export async function checkAddress(options: WantedAddress): Promise<void> {
+  const wanted = wantedAddress(options);
+  if (wanted.port === 0) return;
+  const probe = createServer();
+  try {
+    await new Promise<void>((resolve, reject) => {
+      probe.once('error', reject);
+      probe.listen({ host: wanted.host, port: wanted.port, exclusive: true }, resolve);
+    });
+  } catch (cause) {
+    throw bindError(cause, options);
+  } finally {
+    await new Promise((resolve) => probe.close(resolve));
+  }
+}
+
 /**
  * Listens and prints `{"event":"listening","url"}`. `variable` names the setting in errors.
  * Errors: `address_in_use`, `config_invalid` for an address that cannot be bound or is none.
  */
 export async function listen(
   app: FastifyInstance,
-  options: { address: string; variable: string; print: (line: string) => void },
+  options: WantedAddress & { print: (line: string) => void },
 ): Promise<Listening> {
-  const wanted = parseListenAddress(options.address);
-  if (wanted === undefined) {
-    throw new ToruaError(
-      'config_invalid',
-      `${options.variable} is ${JSON.stringify(options.address)}: must be host:port, or :port for every interface.`,
-    );
-  }
+  const wanted = wantedAddress(options);
   try {
     await bind(app, wanted);
   } catch (cause) {
@@ -55,6 +77,15 @@ export async function listen(
   };
   options.print(JSON.stringify({ event: 'listening', url: listening.url }));
   return listening;
+}
+
+function wantedAddress({ address, variable }: WantedAddress): ListenAddress {
+  const wanted = parseListenAddress(address);
+  if (wanted !== undefined) return wanted;
+  throw new ToruaError(
+    'config_invalid',
+    `${variable} is ${JSON.stringify(address)}: must be host:port, or :port for every interface.`,
+  );
 }
 
 /** `::` serves both families; where the machine has no IPv6 the other wildcard is meant. */

@@ -1,4 +1,5 @@
 /** A process's data directory: one FORMAT file that says whose it is, one lock so that only one process uses it. */
+import { z } from 'zod';
 import { type Disk, type DiskLock, readWhole, writeAtomically } from './disk.ts';
 import { ToruaError } from './errors.ts';
 import type { Random } from './random.ts';
@@ -28,17 +29,19 @@ export async function openDataDirectory(
 ): Promise<DataDirectory> {
   const { disk, random } = parts;
   await makeDurable(disk, path);
-  const names = (await disk.list(path)).filter((name) => name !== 'LOCK' && !name.endsWith('.tmp'));
+  const names = (await disk.list(path)).filter((name) => !isOurs(name));
   const bytes = await readWhole(disk, `${path}/FORMAT`);
   if (!bytes && names.length > 0) {
     throw new ToruaError(
       'directory_foreign',
-      `DATA_DIR ${path} holds ${names[0]} but no FORMAT file.`,
+      `DATA_DIR ${path} holds ${names[0]} but no FORMAT file; choose an empty directory.`,
     );
   }
   const lock = await disk.lock(`${path}/LOCK`);
   try {
     const directoryId = bytes ? checkFormat(bytes, path, kind) : random.hex(8);
+    // The life before may have died between renaming a file and making its name durable.
+    if (bytes) await disk.syncDirectory(path);
     if (!bytes) {
       const format = { format: DIRECTORY_FORMAT, kind, directory_id: directoryId };
       await writeAtomically(disk, path, 'FORMAT', Buffer.from(`${JSON.stringify(format)}\n`));
@@ -52,20 +55,29 @@ export async function openDataDirectory(
 
 /** Creates the directory with its parents, and makes their names durable: what lies below is no safer than they are. */
 async function makeDurable(disk: Disk, path: string): Promise<void> {
-  const parentOf = (directory: string): string => directory.slice(0, Math.max(1, directory.lastIndexOf('/')));
+  const parentOf = (directory: string): string =>
+    directory.slice(0, Math.max(1, directory.lastIndexOf('/')));
   const unsure = [parentOf(path)];
   // The parent always: an earlier life may have created `path` and died before the sync.
-  for (let at = parentOf(path); at !== '/' && !(await disk.exists(at)); at = parentOf(at)) unsure.push(parentOf(at));
+  for (let at = parentOf(path); at !== '/' && !(await disk.exists(at)); at = parentOf(at))
+    unsure.push(parentOf(at));
   await disk.makeDirectory(path);
   for (const directory of unsure) await disk.syncDirectory(directory);
 }
 
+/** What may lie in a directory before its FORMAT: our own first steps, and what `mkfs` puts at a volume's root. */
+function isOurs(name: string): boolean {
+  return name === 'LOCK' || name.endsWith('.tmp') || name === 'lost+found';
+}
+
+const formatSchema = z.object({
+  format: z.number().int(),
+  kind: z.string(),
+  directory_id: z.string().regex(/^[0-9a-f]{16}$/),
+});
+
 function checkFormat(bytes: Buffer, path: string, kind: DirectoryKind): string {
-  const found = JSON.parse(bytes.toString('utf8')) as {
-    format: number;
-    kind: string;
-    directory_id: string;
-  };
+  const found = parseFormat(bytes, path);
   if (found.format > DIRECTORY_FORMAT) {
     throw new ToruaError(
       'directory_too_new',
@@ -79,4 +91,21 @@ function checkFormat(bytes: Buffer, path: string, kind: DirectoryKind): string {
     );
   }
   return found.directory_id;
+}
+
+function parseFormat(bytes: Buffer, path: string): z.output<typeof formatSchema> {
+  try {
+    const json = JSON.parse(bytes.toString('utf8')) as { format?: unknown };
+    // A newer format may have other fields; its number is all that can be relied on.
+    if (typeof json.format === 'number' && json.format > DIRECTORY_FORMAT) {
+      return { format: json.format, kind: '', directory_id: '' };
+    }
+    return formatSchema.parse(json);
+  } catch (cause) {
+    throw new ToruaError(
+      'directory_foreign',
+      `DATA_DIR ${path} has a FORMAT file that is not Torua's, or is damaged; choose another directory.`,
+      { cause },
+    );
+  }
 }

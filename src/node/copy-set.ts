@@ -69,14 +69,16 @@ export class CopySet {
   async discover(): Promise<void> {
     const { disk, directory, copyParts } = this.#parts;
     await disk.makeDirectory(directory);
-    // A copy is only as durable as every directory above it.
+    // A copy is only as durable as every name above it and in it, and the life before may have died before its syncs.
     await disk.syncDirectory(directory.slice(0, directory.lastIndexOf('/')));
+    await disk.syncDirectory(directory);
     for (const name of await disk.list(directory)) {
       const manifest = await readManifest(disk, `${directory}/${name}`);
       if (!manifest) {
         await disk.remove(`${directory}/${name}`);
         continue;
       }
+      await disk.syncDirectory(`${directory}/${name}`);
       const inDoubt = copyParts.log.position(manifest.copy_id)?.inDoubt === true;
       this.#slots.set(manifest.copy_id, {
         copyId: manifest.copy_id,
@@ -165,7 +167,7 @@ export class CopySet {
         shardUid: slot.shardUid,
         term: copy?.term ?? position?.lastTerm ?? 0,
         lastSeq: copy?.lastSeq ?? position?.lastSeq ?? 0,
-        fence: copy?.fence ?? slot.fence,
+        fence: firstTermTaken(copy?.fence ?? slot.fence),
         state: slot.state,
         ...(copy ? { empty: copy.empty, ...copy.storedTotals } : {}),
       };
@@ -258,6 +260,9 @@ export class CopySet {
     return `${this.#parts.directory}/${copyId}`;
   }
 }
+
+/** On the wire a fence is the first term that is taken; on disk the last one that is refused, 0 for none. */
+const firstTermTaken = (fence: number): number => (fence === 0 ? 0 : fence + 1);
 
 /** What the state assigns to one node. Shape: ascending shard number. */
 export function assignmentsOf(state: ClusterState, nodeId: string): Assignment[] {

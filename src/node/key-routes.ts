@@ -2,12 +2,11 @@
 import { Readable } from 'node:stream';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { z } from 'zod';
-import { callersKey, namePlace, sendKeyAnswer } from '../http/key-answer.ts';
+import { callersKey, namePlace, sendKeyAnswer, storedType } from '../http/key-answer.ts';
 import { keyOfTarget } from '../http/key-path.ts';
 import { bodyBytesOrStream } from '../http/route-info.ts';
 import { userRoute } from '../http/user-route.ts';
 import type { KeyOperation, KeyVerb } from '../protocol/key-operation.ts';
-import { MEDIA_TYPES } from '../protocol/public.ts';
 import { getQuerySchema, putQuerySchema } from '../protocol/rest.ts';
 import { type HeldShard, primaryOf, shardOf } from './held-shard.ts';
 import type { NodeRuntime } from './node-runtime.ts';
@@ -52,7 +51,7 @@ function putRoute(app: FastifyInstance, node: NodeRuntime, bodyBytesMax: number)
     const request = given as unknown as FastifyRequest;
     const shard = primaryOf(node, placed(node, request, reply));
     const value = bodyBytesOrStream(request);
-    const put = { contentType: request.sentContentType ?? MEDIA_TYPES.anyBytes };
+    const put = { contentType: storedType(request.sentContentType) };
     const details = { ...put, ttlMs: given.query.ttl };
     const to: KeyRequest = { node, request, reply, shard, verb: 'put' };
     return value instanceof Readable

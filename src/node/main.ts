@@ -2,7 +2,7 @@
 import { createApp } from '../http/app.ts';
 import type { AppOptions } from '../http/app-options.ts';
 import { mountInternal } from '../http/internal-routes.ts';
-import { listen } from '../http/listen.ts';
+import { checkAddress, listen } from '../http/listen.ts';
 import { installShutdown } from '../http/shutdown.ts';
 import { trafficMeter } from '../http/traffic-meter.ts';
 import { mountValueRoutes } from '../http/value-routes.ts';
@@ -36,6 +36,7 @@ const REQUESTS_MS_MAX = 1_500;
 const SHUTDOWN_MS_MAX = 8_000;
 
 async function main(config: NodeConfig): Promise<void> {
+  await checkAddress({ address: config.listen, variable: 'NODE_LISTEN' });
   const logger = createLogger({ level: config.logLevel, name: config.id, isTty: config.isTty });
   const metrics = createMetrics({ processMetrics: true });
   const peers = createPeers();

@@ -64,9 +64,9 @@ export interface NodeWorld {
 /** Changes per transaction of the store: bounds a memtable generation. */
 const MEMTABLE_ROWS_MAX = 16_384;
 /** Longest a lone change waits for the store, milliseconds. */
-const APPLY_DELAY_MS = 250;
+const APPLY_DELAY_MS = 1_000;
 /** Waiting rows that end the delay. */
-const APPLY_ROWS_EAGER = 1_000;
+const APPLY_ROWS_EAGER = 4_000;
 /** Pause between two questions whether the empty shards are elsewhere, milliseconds. */
 const DRAIN_POLL_MS = 50;
 

@@ -138,7 +138,7 @@ function controlRoute(app: FastifyInstance, node: NodeRuntime, parts: NodeRouteP
     if (op === 'compact') await Promise.all(node.copies.open.map((copy) => copy.compact()));
     if (op === 'log_level') node.world.logger.setLevel(levelOf(params));
     if (op === 'shutdown') parts.shutdown();
-    return reply.code(204).send(null);
+    return reply.code(204).send();
   });
 }
 

@@ -32,9 +32,10 @@ export class SetAside {
     return [...seqs].sort((left, right) => left - right);
   }
 
-  /** Whether replay passes over this change of the log: it is kept aside, or was given up. */
+  /** Whether replay passes over this change of the log: it or a newer one of its key is kept aside, or it was given up. */
   covers(key: string, seq: Seq): boolean {
-    if (this.#entries.get(key)?.seq === seq) return true;
+    const kept = this.#entries.get(key);
+    if (kept && kept.seq >= seq) return true;
     return this.#file.current.skipped.some((row) => row.seq === seq && row.key === key);
   }
 

@@ -9,6 +9,8 @@ import type { StoredValue } from './store.ts';
 const ENTRY_OVERHEAD_BYTES = 300;
 /** A value above this share of the cache is not kept: one of them must not push out everything else. */
 const SHARE_MAX = 1 / 16;
+/** Entries that are spared in search of one to evict: a cache whose entries were all read must not hold up the loop. */
+const SECOND_CHANCES_MAX = 64;
 
 interface CacheEntry {
   readonly stored: StoredValue;
@@ -68,9 +70,11 @@ export class ValueCache {
   /** The copy that grows pays; when it has nothing old, the others do. */
   #evictFrom(preferred: Map<string, CacheEntry>): void {
     const entries = preferred.size > 1 ? preferred : (largest(this.#copies.values()) ?? preferred);
+    let chances = SECOND_CHANCES_MAX;
     for (const [key, entry] of entries) {
       entries.delete(key);
-      if (entry.used) {
+      if (entry.used && chances > 0) {
+        chances -= 1;
         entry.used = false;
         entries.set(key, entry);
         continue;

@@ -77,11 +77,6 @@ export class WritePath {
     return asSeq(this.#parts.log.nextSeq(this.#parts.copyId) - 1);
   }
 
-  /** Writes that wait for their record to become durable. */
-  get waiting(): number {
-    return this.#inFlight.size;
-  }
-
   /**
    * See the module. Errors: 412 is an answer, not an error; `stale_term` when `owner` is not this copy's term, also
    * when it lost the term while the write waited; `overloaded` when the memtable stays full.

@@ -41,7 +41,7 @@ Then(
   'the setting {string} is {string}',
   async function (this: ToruaWorld, name: string, value: string) {
     const answer = await (await this.client()).raw.json({ method: 'GET', path: '/cluster/config' });
-    assert.equal(asText(valueAt(answer, `config.${name}`)), value);
+    assert.equal(asText(valueAt(answer, `config.${name}`)), this.recall(value));
   },
 );
 
@@ -77,7 +77,7 @@ Then(
     await eventually(
       async () => {
         const shard = (await client.shards()).find((entry) => entry.shardId === shardId);
-        assert.equal(shard?.nodeId, nodeId);
+        assert.equal(shard?.nodeId, this.recall(nodeId));
       },
       { timeoutMs: CHANGE_MS_MAX },
     );
@@ -92,7 +92,7 @@ Then(
   'there is an event {string} with {word} {string}',
   async function (this: ToruaWorld, type: string, field: string, value: string) {
     const name = field.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
-    await eventOf(this, type, (event) => asText(valueAt(event, name)) === value);
+    await eventOf(this, type, (event) => asText(valueAt(event, name)) === this.recall(value));
   },
 );
 

@@ -1,4 +1,4 @@
-/** Ready steps for keys and for plain requests. */
+/** Ready steps for keys and for plain requests. `<word>` in a step's text stands for what was remembered under it. */
 import { strict as assert } from 'node:assert';
 import { type DataTable, Given, Then, When } from '@cucumber/cucumber';
 import type { BulkOperation } from '../client/bulk.ts';
@@ -33,12 +33,12 @@ Given(
 Given(
   'the request header {string} is {string}',
   function (this: ToruaWorld, name: string, value: string) {
-    this.requestHeaders[name.toLowerCase()] = recall(this, value);
+    this.requestHeaders[name.toLowerCase()] = this.recall(value);
   },
 );
 
 When('I send {word} {string}', async function (this: ToruaWorld, method: string, path: string) {
-  await this.send({ method: method as Call['method'], path: recall(this, path) });
+  await this.send({ method: method as Call['method'], path: this.recall(path) });
 });
 
 When(
@@ -46,8 +46,8 @@ When(
   async function (this: ToruaWorld, method: string, path: string, body: string) {
     await this.send({
       method: method as Call['method'],
-      path: recall(this, path),
-      body: recall(this, body),
+      path: this.recall(path),
+      body: this.recall(body),
     });
   },
 );
@@ -57,8 +57,8 @@ When(
   async function (this: ToruaWorld, method: string, path: string, body: string) {
     await this.send({
       method: method as Call['method'],
-      path: recall(this, path),
-      body: recall(this, body),
+      path: this.recall(path),
+      body: this.recall(body),
     });
   },
 );
@@ -103,7 +103,7 @@ Then('the answer is the problem {string}', function (this: ToruaWorld, code: str
 });
 
 Then('the answer text is {string}', function (this: ToruaWorld, text: string) {
-  assert.equal(this.lastAnswer().body.toString('utf8'), recall(this, text));
+  assert.equal(this.lastAnswer().body.toString('utf8'), this.recall(text));
 });
 
 Then('the answer has {int} bytes', function (this: ToruaWorld, count: number) {
@@ -113,7 +113,7 @@ Then('the answer has {int} bytes', function (this: ToruaWorld, count: number) {
 Then(
   'the answer header {string} is {string}',
   function (this: ToruaWorld, name: string, value: string) {
-    assert.equal(this.lastAnswer().headers[name.toLowerCase()], recall(this, value));
+    assert.equal(this.lastAnswer().headers[name.toLowerCase()], this.recall(value));
   },
 );
 
@@ -127,7 +127,7 @@ Then('the answer has the header {string}', function (this: ToruaWorld, name: str
 Then(
   'the answer field {string} is {string}',
   function (this: ToruaWorld, path: string, value: string) {
-    assert.equal(asText(valueAt(this.lastJson(), path)), recall(this, value));
+    assert.equal(asText(valueAt(this.lastJson(), path)), this.recall(value));
   },
 );
 
@@ -186,8 +186,3 @@ const keysOf = (count: number, prefix: string): string[] =>
   Array.from({ length: count }, (_, index) => `${prefix}${index}`);
 
 const storedText = (key: string): string => `value of ${key}`;
-
-/** `<word>` in a step's text stands for what was remembered under the word. */
-function recall(world: ToruaWorld, text: string): string {
-  return text.replace(/<([^<>]+)>/g, (whole, word: string) => world.remembered.get(word) ?? whole);
-}

@@ -26,11 +26,13 @@ Given(
 );
 
 When('I kill {string}', async function (this: ToruaWorld, target: string) {
-  this.exitCodes.set(target, await (await this.processes()).kill(target));
+  const id = this.recall(target);
+  this.exitCodes.set(id, await (await this.processes()).kill(id));
 });
 
 When('I stop {string}', async function (this: ToruaWorld, target: string) {
-  this.exitCodes.set(target, await (await this.processes()).kill(target, 'SIGTERM'));
+  const id = this.recall(target);
+  this.exitCodes.set(id, await (await this.processes()).kill(id, 'SIGTERM'));
 });
 
 When('I kill every process', async function (this: ToruaWorld) {
@@ -46,15 +48,15 @@ When('I start every process again', async function (this: ToruaWorld) {
 });
 
 When('I suspend {string}', async function (this: ToruaWorld, target: string) {
-  (await this.processes()).suspend(target);
+  (await this.processes()).suspend(this.recall(target));
 });
 
 When('I resume {string}', async function (this: ToruaWorld, target: string) {
-  (await this.processes()).resume(target);
+  (await this.processes()).resume(this.recall(target));
 });
 
 When('I start {string} again', async function (this: ToruaWorld, target: string) {
-  await (await this.processes()).restart(target);
+  await (await this.processes()).restart(this.recall(target));
 });
 
 When('I add the node {string}', async function (this: ToruaWorld, id: string) {
@@ -64,7 +66,7 @@ When('I add the node {string}', async function (this: ToruaWorld, id: string) {
 Then(
   '{string} ended with the exit code {int}',
   function (this: ToruaWorld, target: string, code: number) {
-    assert.equal(this.exitCodes.get(target), code);
+    assert.equal(this.exitCodes.get(this.recall(target)), code);
   },
 );
 
@@ -74,7 +76,7 @@ Then(
     const client = await this.client();
     await eventually(
       async () => {
-        const node = (await client.nodes()).find((entry) => entry.id === id);
+        const node = (await client.nodes()).find((entry) => entry.id === this.recall(id));
         assert.equal(node?.status, status);
       },
       { timeoutMs: NOTICE_MS_MAX },
@@ -97,7 +99,8 @@ Then('the node {string} is not listed', async function (this: ToruaWorld, id: st
   const client = await this.client();
   await eventually(
     async () => {
-      assert.ok(!(await client.nodes()).some((node) => node.id === id));
+      const listed = (await client.nodes()).map((node) => node.id);
+      assert.ok(!listed.includes(this.recall(id)), `the nodes are ${listed.join(', ')}`);
     },
     { timeoutMs: NOTICE_MS_MAX },
   );

@@ -20,14 +20,26 @@ export interface SeenAnswer {
 /** Clusters that outlive a scenario. */
 interface SharedCluster {
   running: Promise<Cluster> | undefined;
+  /** The state's version right after the last reset. */
+  emptiedAtVersion: number | undefined;
 }
 
-const shared: SharedCluster = { running: undefined };
+const shared: SharedCluster = { running: undefined, emptiedAtVersion: undefined };
+
+/** Deletes what earlier scenarios left. One that only asked left nothing, and a reset costs more than a look. */
+async function emptied(client: ToruaClient): Promise<void> {
+  const { stateVersion } = await client.info();
+  const { done: isEmpty } = await client.list({ pageSize: 1 }).next();
+  if (isEmpty && stateVersion === shared.emptiedAtVersion) return;
+  await client.reset();
+  shared.emptiedAtVersion = (await client.info()).stateVersion;
+}
 
 /** Ends the shared cluster. Errors: as `Cluster.close`. */
 export async function closeSharedCluster(): Promise<void> {
   const cluster = await shared.running?.catch(() => undefined);
   shared.running = undefined;
+  shared.emptiedAtVersion = undefined;
   await cluster?.close();
 }
 
@@ -79,6 +91,11 @@ export class ToruaWorld extends World {
     const body = Buffer.from(await answer.body.arrayBuffer());
     this.answer = { status: answer.status, headers: answer.headers, body };
     return this.answer;
+  }
+
+  /** The text with each `<word>` replaced by what was remembered under the word. */
+  recall(text: string): string {
+    return text.replace(/<([^<>]+)>/g, (whole, word: string) => this.remembered.get(word) ?? whole);
   }
 
   /** The last answer. Errors: when the scenario sent no request yet. */
@@ -143,12 +160,12 @@ export class ToruaWorld extends World {
     if (url === undefined) {
       shared.running ??= startCluster();
       const { client } = await shared.running;
-      await client.reset();
+      await emptied(client);
       return client;
     }
     const client = createClient({ url });
     this.#ownClient = client;
-    await client.reset().catch((error: unknown) => {
+    await emptied(client).catch((error: unknown) => {
       // A cluster that keeps its data is used as it is; its scenarios must bring keys of their own.
       if (!(error instanceof ToruaRequestError) || error.code !== 'reset_not_allowed') throw error;
     });

@@ -64,23 +64,27 @@ async function killRound(cluster: Cluster, promises: Promises, round: number): P
 }
 
 // @req: kv.put.durable, bench.lost, failure.node-killed, coord.state.kill, coord.health.never-recreated
-test(`no acknowledged write is lost in ${rounds} rounds of kill -9 under 8 writers (SEED=${seed})`, async () => {
-  const cluster = await startCluster({ nodes: 2 });
-  try {
-    const promises = new Promises();
-    for (let round = 0; round < rounds; round += 1) {
-      await killRound(cluster, promises, round);
-      await cluster.waitFor('green');
-      expect(await promises.broken(cluster.client)).toEqual([]);
+test(
+  `no acknowledged write is lost in ${rounds} rounds of kill -9 under 8 writers (SEED=${seed})`,
+  async () => {
+    const cluster = await startCluster({ nodes: 2 });
+    try {
+      const promises = new Promises();
+      for (let round = 0; round < rounds; round += 1) {
+        await killRound(cluster, promises, round);
+        await cluster.waitFor('green');
+        expect(await promises.broken(cluster.client)).toEqual([]);
+      }
+      expect(promises.acknowledged).toBeGreaterThan(rounds * 50);
+      process.stderr.write(
+        `${rounds} rounds: ${promises.acknowledged} writes acknowledged, ${promises.failed} not\n`,
+      );
+    } finally {
+      await cluster.close();
     }
-    expect(promises.acknowledged).toBeGreaterThan(rounds * 50);
-    process.stderr.write(
-      `${rounds} rounds: ${promises.acknowledged} writes acknowledged, ${promises.failed} not\n`,
-    );
-  } finally {
-    await cluster.close();
-  }
-}, 60_000 + rounds * 10_000);
+  },
+  60_000 + rounds * 10_000,
+);
 
 /** The folder of the only copy on a node. */
 function storeOf(cluster: Cluster, nodeId: string): string {

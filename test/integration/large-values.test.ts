@@ -21,7 +21,7 @@ beforeAll(async () => {
 afterAll(() => cluster.close());
 
 /** 16 MiB that differ from client to client and from round to round, and do not compress. */
-function valueOf(client: number, round: number): Buffer {
+function bytesOf(client: number, round: number): Buffer {
   const random = simRandom(client * 1_000 + round);
   const piece = Buffer.from(random.hex(64 * 1024), 'hex');
   const value = Buffer.alloc(VALUE_BYTES);
@@ -65,7 +65,7 @@ test('8 clients moving 16 MiB values get their exact bytes, and no process takes
   const { client } = cluster;
   const one = async (index: number): Promise<void> => {
     for (const round of [1, 2]) {
-      const value = valueOf(index, round);
+      const value = bytesOf(index, round);
       const key = `large/${index}`;
       const { etag } = await client.put(key, value, { contentType: CONTENT_TYPE });
       expect(etag).toBe(etagOf(value));
@@ -104,7 +104,7 @@ function arriving(): string[] {
 // @req: trouble.disconnect
 test('a client that leaves in the middle of a PUT stores nothing, and the old value stays whole', async () => {
   const { client } = cluster;
-  const old = valueOf(90, 1);
+  const old = bytesOf(90, 1);
   const { etag } = await client.put('torn', old, { contentType: CONTENT_TYPE });
   for (const key of ['torn', 'torn/new']) {
     const put = beginPut(`/data/${encodeURIComponent(key)}`, VALUE_BYTES);
@@ -121,7 +121,7 @@ test('a client that leaves in the middle of a PUT stores nothing, and the old va
 // @req: trouble.slow-client, kv.value.memory
 test('readers that take nothing hold no memory, delay nobody, and get the right bytes when they go on', async () => {
   const { client } = cluster;
-  const value = valueOf(91, 1);
+  const value = bytesOf(91, 1);
   await client.put('slow', value, { contentType: CONTENT_TYPE });
   const answers = await Promise.all(
     Array.from(

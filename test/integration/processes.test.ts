@@ -93,11 +93,7 @@ const NODE = { NODE_ID: 'n', COORDINATOR_ADDR: '127.0.0.1:9' } as const;
 
 const refusals: Refusal[] = [
   ['node', { NODE_ID: '' }, /^torua node: NODE_ID is not set: it is required$/],
-  [
-    'node',
-    { COORDINATOR_ADDR: '' },
-    /^torua node: COORDINATOR_ADDR is not set: it is required$/,
-  ],
+  ['node', { COORDINATOR_ADDR: '' }, /^torua node: COORDINATOR_ADDR is not set: it is required$/],
   ['node', { NODE_ID: 'a/b' }, /NODE_ID is "a\/b": must be/],
   ['node', { NODE_LISTEN: 'here' }, /NODE_LISTEN is "here": must be host:port/],
   ['node', { NODE_MEMORY: 'much' }, /NODE_MEMORY is "much": must be a size .*"16MiB"/],
@@ -350,32 +346,40 @@ async function otherNode(version: string): Promise<string | undefined> {
   }
 }
 
-test.each(['22', '24'])('both processes start and serve on Node %s', async (version) => {
-  const file = await otherNode(version);
-  if (file === undefined) {
-    process.stderr.write(`Node ${version} cannot be had here; not played\n`);
-    return;
-  }
-  const { stdout } = await run(file, ['--version']);
-  expect(stdout).toMatch(new RegExp(`^v${version}\\.`));
-  const env = { DATA_DIR: stage.folder(), COORDINATOR_ADDR: '127.0.0.1:0', ASSIGNMENT_DELAY: '0ms' };
-  const coordinator = stage.start({ file, words: [entries.coordinator], env });
-  const url = await coordinator.url();
-  const node = stage.start({
-    file,
-    words: [entries.node],
-    env: {
-      NODE_ID: 'n',
-      NODE_LISTEN: '127.0.0.1:0',
-      COORDINATOR_ADDR: url,
-      DATA_DIR: join(stage.folder(), 'n'),
-    },
-  });
-  await green(url);
-  const client = clientOf(url);
-  await client.put('hello', 'world');
-  expect((await client.get('hello'))?.text()).toBe('world');
-  await client.close();
-  node.signal('SIGTERM');
-  expect((await node.exited).code).toBe(0);
-}, 60_000);
+test.each(['22', '24'])(
+  'both processes start and serve on Node %s',
+  async (version) => {
+    const file = await otherNode(version);
+    if (file === undefined) {
+      process.stderr.write(`Node ${version} cannot be had here; not played\n`);
+      return;
+    }
+    const { stdout } = await run(file, ['--version']);
+    expect(stdout).toMatch(new RegExp(`^v${version}\\.`));
+    const env = {
+      DATA_DIR: stage.folder(),
+      COORDINATOR_ADDR: '127.0.0.1:0',
+      ASSIGNMENT_DELAY: '0ms',
+    };
+    const coordinator = stage.start({ file, words: [entries.coordinator], env });
+    const url = await coordinator.url();
+    const node = stage.start({
+      file,
+      words: [entries.node],
+      env: {
+        NODE_ID: 'n',
+        NODE_LISTEN: '127.0.0.1:0',
+        COORDINATOR_ADDR: url,
+        DATA_DIR: join(stage.folder(), 'n'),
+      },
+    });
+    await green(url);
+    const client = clientOf(url);
+    await client.put('hello', 'world');
+    expect((await client.get('hello'))?.text()).toBe('world');
+    await client.close();
+    node.signal('SIGTERM');
+    expect((await node.exited).code).toBe(0);
+  },
+  60_000,
+);

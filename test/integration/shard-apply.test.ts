@@ -14,7 +14,7 @@ function poison(world: ShardWorld, ...poisoned: string[]): void {
 async function worldWithAside(): Promise<ShardWorld> {
   const world = await shardWorld();
   await world.put('bad', 'old');
-  await world.quiet();
+  await world.settle(world.copy.compact());
   poison(world, 'bad');
   for (const key of ['a', 'b', 'bad', 'c', 'd']) await world.put(key, `new ${key}`);
   await world.quiet();

@@ -5,6 +5,7 @@
 
 import { type Deadline, deadlineIn } from '../../src/kernel/deadline.ts';
 import type { Disk } from '../../src/kernel/disk.ts';
+import { ToruaError } from '../../src/kernel/errors.ts';
 import { createHybridClock, type HybridClock } from '../../src/kernel/hybrid-clock.ts';
 import { copyId, seq, shardUid, term } from '../../src/kernel/ids.ts';
 import { silentLogger } from '../../src/kernel/logger.ts';
@@ -44,6 +45,7 @@ export interface StoreFaults {
   blobNames?: (() => Promise<void> | undefined) | undefined;
   maintain?: (() => void) | undefined;
   rebuild?: (() => void) | undefined;
+  close?: (() => void) | undefined;
 }
 
 /** How a world begins. */
@@ -59,6 +61,7 @@ export interface ShardWorldOptions {
 
 /** One machine with one copy. */
 export class ShardWorld {
+  readonly shardUid = SHARD_UID;
   readonly disk: SimDisk;
   readonly clock = new SimClock();
   readonly faults: StoreFaults = {};
@@ -174,6 +177,19 @@ export class ShardWorld {
   /** Waits in virtual time. */
   settle<T>(work: Promise<T>): Promise<T> {
     return this.clock.settle(work);
+  }
+
+  /** As a coordinator does: asks again while the store is being rebuilt. */
+  async patiently<T>(work: () => Promise<T>): Promise<T> {
+    for (let tries = 0; ; tries += 1) {
+      try {
+        return await work();
+      } catch (reason) {
+        const isOpening = reason instanceof ToruaError && reason.code === 'shard_opening';
+        if (!isOpening || tries >= 20) throw reason;
+        await this.clock.run({ forMs: 200 });
+      }
+    }
   }
 
   /** Everything applied, every timer run. */
@@ -353,6 +369,9 @@ function faultyStore(store: ShardStore, faults: StoreFaults): ShardStore {
       await store.rebuild();
     },
     sizes: () => store.sizes(),
-    close: () => store.close(),
+    close: async () => {
+      faults.close?.();
+      await store.close();
+    },
   };
 }

@@ -49,8 +49,8 @@ export class Stage {
   readonly #folders: string[] = [];
 
   /** A new folder, gone after `close`. */
-  folder(): string {
-    const path = mkdtempSync(join(tmpdir(), 'torua-test-'));
+  folder(parent = tmpdir()): string {
+    const path = mkdtempSync(join(parent, 'torua-test-'));
     this.#folders.push(path);
     return path;
   }
@@ -88,15 +88,20 @@ export class Stage {
     });
   }
 
-  /** Kills what still runs and removes the folders. */
+  /** Ends what still runs and removes the folders. */
   async close(): Promise<void> {
+    await this.end();
+    for (const folder of this.#folders.splice(0))
+      rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
+  }
+
+  /** Ends what still runs; the folders stay. */
+  async end(): Promise<void> {
     const running = this.#children.filter(
       (child) => child.exitCode === null && child.signalCode === null,
     );
     for (const child of running) child.kill('SIGTERM');
     await Promise.all(running.map((child) => endOf(child)));
-    for (const folder of this.#folders.splice(0))
-      rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
     this.#children.length = 0;
   }
 }

@@ -25,29 +25,32 @@ const ways = [
 ] as const;
 
 // @req: http.traceparent.passed, http.request-id.echoed
-test.each(ways)('the request id and the trace of %s are in the answer and in both logs', async (_, key, body) => {
-  for (const method of ['PUT', 'GET']) {
-    const requestId = `test-${method.toLowerCase()}-${key}`;
-    const traceId = Buffer.from(requestId.padEnd(16, '.').slice(0, 16)).toString('hex');
-    const answer = await fetch(`${cluster.url}/data/${key}`, {
-      method,
-      headers: { 'x-request-id': requestId, traceparent: `00-${traceId}-00f067aa0ba902b7-01` },
-      ...(method === 'PUT' ? { body } : {}),
-    });
-    await answer.arrayBuffer();
-    expect([answer.status, answer.headers.get('x-request-id')]).toEqual([
-      method === 'PUT' ? 204 : 200,
-      requestId,
-    ]);
-    await eventually(() => {
-      for (const target of ['coordinator', 'node-1']) {
-        const lines = linesWith(target, `"${requestId}"`);
-        expect([target, lines.map(traceOf)]).toEqual([target, expect.arrayContaining([traceId])]);
-        expect(new Set(lines.map(traceOf))).toEqual(new Set([traceId]));
-      }
-    });
-  }
-});
+test.each(ways)(
+  'the request id and the trace of %s are in the answer and in both logs',
+  async (_, key, body) => {
+    for (const method of ['PUT', 'GET']) {
+      const requestId = `test-${method.toLowerCase()}-${key}`;
+      const traceId = Buffer.from(requestId.padEnd(16, '.').slice(0, 16)).toString('hex');
+      const answer = await fetch(`${cluster.url}/data/${key}`, {
+        method,
+        headers: { 'x-request-id': requestId, traceparent: `00-${traceId}-00f067aa0ba902b7-01` },
+        ...(method === 'PUT' ? { body } : {}),
+      });
+      await answer.arrayBuffer();
+      expect([answer.status, answer.headers.get('x-request-id')]).toEqual([
+        method === 'PUT' ? 204 : 200,
+        requestId,
+      ]);
+      await eventually(() => {
+        for (const target of ['coordinator', 'node-1']) {
+          const lines = linesWith(target, `"${requestId}"`);
+          expect([target, lines.map(traceOf)]).toEqual([target, expect.arrayContaining([traceId])]);
+          expect(new Set(lines.map(traceOf))).toEqual(new Set([traceId]));
+        }
+      });
+    }
+  },
+);
 
 test('a request without an id gets one, and a bad traceparent is ignored', async () => {
   const answer = await fetch(`${cluster.url}/data/none`, { headers: { traceparent: 'nonsense' } });

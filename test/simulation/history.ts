@@ -83,9 +83,7 @@ export class History {
       const refused = this.#refused
         .filter(({ entry }) => entry.key === key)
         .map(({ entry, reason }) => `  ${entry.askedAt} ${entry.label} -> refused: ${reason}`);
-      throw new Error(
-        `no register answers like ${key}:\n${told(entries)}\n${refused.join('\n')}`,
-      );
+      throw new Error(`no register answers like ${key}:\n${told(entries)}\n${refused.join('\n')}`);
     }
   }
 }

@@ -8,9 +8,10 @@ import { type Deadline, deadlineIn } from '../../src/kernel/deadline.ts';
 import { asToruaError, ToruaError } from '../../src/kernel/errors.ts';
 import type { KeyAnswer } from '../../src/protocol/key-operation.ts';
 import { etagOf } from '../../src/shard/etag.ts';
-import type { Condition, Entry, History, Question } from './history.ts';
+import type { Answer, Condition, Entry, History, Question } from './history.ts';
 import type { SimCluster } from './sim-cluster.ts';
 import type { SimRandom } from './sim-random.ts';
+import { streamed } from './sim-values.ts';
 
 /** What users are given. */
 export interface UserParts {
@@ -47,6 +48,8 @@ export class Users {
   #isOver = false;
   /** Operations that were asked. */
   asked = 0;
+  /** Requests that got no answer, or an error. */
+  unanswered = 0;
 
   constructor(parts: UserParts) {
     this.#parts = parts;
@@ -90,15 +93,18 @@ export class Users {
     const operation = { verb: 'get' as const, key, opId: '', callerOpId: false, requestId: user };
     const outcome = await this.#call(
       user,
-      (runtime, deadline) => runtime.keys.execute(operation, deadline),
+      async (runtime, deadline) => {
+        const { answer } = await runtime.keys.execute(operation, deadline);
+        const isLarge = answer.status === 200 && answer.value === undefined;
+        return isLarge ? streamed(runtime, operation, deadline) : answer;
+      },
       budgetMs,
     );
     if (outcome.kind !== 'answered') {
       history.drop(entry, reasonOf(outcome));
       return false;
     }
-    const { answer } = outcome.value;
-    this.#note(entry, answer);
+    this.#note(entry, outcome.value);
     return true;
   }
 
@@ -122,8 +128,9 @@ export class Users {
         return undefined;
       }
       for (const row of outcome.value.rows) {
-        const text = Buffer.from(row.valueBase64 ?? '', 'base64').toString();
-        this.#checkValue(row.key, row.etag, text);
+        const text = row.valueBase64 && Buffer.from(row.valueBase64, 'base64').toString();
+        // A listing does not show large values.
+        this.#checkValue(row.key, row.etag, text ?? this.#sent.get(row.etag));
         if (rows.has(row.key)) throw new Error(`a listing shows ${row.key} twice`);
         rows.set(row.key, row.etag);
       }
@@ -181,13 +188,15 @@ export class Users {
       ...(condition.kind === 'ifMatch' ? { ifMatch: condition.etag } : {}),
       ...(condition.kind === 'ifAbsent' ? { ifNoneMatch: '*' } : {}),
     };
+    const isLarge = question.verb === 'put' && random.chance(0.15);
     let isUnknown = false;
     for (let tries = callers === undefined ? 1 : 4; tries > 0; tries -= 1) {
-      const outcome = await this.#call(user, (runtime, deadline) => {
-        const opId = callers ?? runtime.newOpId();
-        return runtime.keys.execute({ ...operation, opId }, deadline);
+      const outcome = await this.#call(user, async (runtime, deadline) => {
+        const full = { ...operation, opId: callers ?? runtime.newOpId() };
+        if (isLarge) return streamed(runtime, full, deadline);
+        return (await runtime.keys.execute(full, deadline)).answer;
       });
-      if (outcome.kind === 'answered') return this.#note(entry, outcome.value.answer);
+      if (outcome.kind === 'answered') return this.#note(entry, outcome.value);
       isUnknown ||= mayHaveHappened(outcome);
       if (!isUnknown) return history.drop(entry, reasonOf(outcome));
     }
@@ -214,19 +223,8 @@ export class Users {
     const { history } = this.#parts;
     const { status, etag } = answer;
     if (etag !== undefined) this.#seen.set(entry.key, etag);
-    switch (status) {
-      case 200:
-        this.#checkValue(entry.key, etag, answer.value?.toString());
-        return history.close(entry, { kind: 'found', etag });
-      case 204:
-        return history.close(entry, { kind: 'done' });
-      case 404:
-        return history.close(entry, { kind: 'found', etag: undefined });
-      case 412:
-        return history.close(entry, { kind: 'unmet', etag });
-      default:
-        throw new Error(`a user was answered ${status} to ${entry.label}`);
-    }
+    if (status === 200) this.#checkValue(entry.key, etag, answer.value?.toString());
+    history.close(entry, meaningOf(answer, entry.label));
   }
 
   /** What is read is what some user sent for this key, whole. */
@@ -250,6 +248,7 @@ export class Users {
       const end = (outcome: Outcome<T>): void => {
         timer.cancel();
         forget();
+        if (outcome.kind !== 'answered') this.unanswered += 1;
         trace(`${user} ${outcome.kind} ${outcome.kind === 'failed' ? outcome.error.code : ''}`);
         resolve(outcome);
       };
@@ -273,6 +272,22 @@ export class Users {
 function mayHaveHappened(outcome: Outcome<unknown>): boolean {
   if (outcome.kind === 'lost') return true;
   return outcome.kind === 'failed' && outcome.error.fields['outcome'] === 'unknown';
+}
+
+/** The answer in the history's words. */
+function meaningOf({ status, etag }: KeyAnswer, label: string): Answer {
+  switch (status) {
+    case 200:
+      return { kind: 'found', etag };
+    case 204:
+      return { kind: 'done' };
+    case 404:
+      return { kind: 'found', etag: undefined };
+    case 412:
+      return { kind: 'unmet', etag };
+    default:
+      throw new Error(`a user was answered ${status} to ${label}`);
+  }
 }
 
 function reasonOf(outcome: Outcome<unknown>): string {

@@ -17,6 +17,7 @@ import { SimClock } from './sim-clock.ts';
 import { SimDisk, type SyncCall } from './sim-disk.ts';
 import { type Host, Machine } from './sim-machine.ts';
 import { type SimRandom, simRandom } from './sim-random.ts';
+import { valueRoutes } from './sim-values.ts';
 import { type Exchange, SimWire } from './sim-wire.ts';
 
 /** What a run decides about its cluster. */
@@ -90,12 +91,10 @@ export class SimCluster {
   }
 
   /** The machines' file systems, durably. */
-  async format(): Promise<void> {
-    for (const { parts } of this.machines) {
-      const disk = parts.disk.boot();
-      await disk.makeDirectory('/data');
-      await disk.syncDirectory('/');
-      parts.disk.syncFilter = this.plan.syncFilter;
+  format(): void {
+    for (const machine of this.machines) {
+      machine.format();
+      machine.parts.disk.syncFilter = this.plan.syncFilter;
     }
   }
 
@@ -197,7 +196,8 @@ export class SimCluster {
       this.#watch.onOperation(runtime, operation, status);
     };
     const address = `http://${name}`;
-    this.wire.listen(address, { name, life, clock, routes: nodeInternalRoutes(runtime) });
+    const routes = [...nodeInternalRoutes(runtime), ...valueRoutes(runtime)];
+    this.wire.listen(address, { name, life, clock, routes });
     runtime.start(address);
     return runtime;
   }

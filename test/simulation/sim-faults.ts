@@ -115,6 +115,15 @@ const FAULTS = {
       machine.start();
     };
   },
+  /** The only coordinator loses its state, which every node has been told of. */
+  loseDisk: ({ cluster }) => {
+    const { coordinator, nodes } = cluster;
+    const { runtime } = coordinator;
+    const { version, nodes: known } = runtime?.keeper.state ?? { version: 0, nodes: [] };
+    const isKnown = nodes.every(({ name }) => runtime?.pusher.hasStored(name, version));
+    if (known.length === nodes.length && isKnown) coordinator.loseDisk();
+    return undefined;
+  },
   suspend: ({ cluster, random, trace }) => {
     const { life, name } = anyMachine(cluster, random);
     trace(`${name} is suspended`);

@@ -7,6 +7,7 @@ import type { Disk } from '../../src/kernel/disk.ts';
 import { asToruaError, type ErrorCode } from '../../src/kernel/errors.ts';
 import type { SimClock } from './sim-clock.ts';
 import type { SimDisk } from './sim-disk.ts';
+import { SimDirectory } from './sim-disk-tree.ts';
 import { Life } from './sim-process.ts';
 import type { SimRandom } from './sim-random.ts';
 
@@ -107,6 +108,21 @@ export class Machine<Runtime> {
     this.parts.trace(`${this.name} loses power`);
     this.parts.disk.crash();
     this.#end();
+  }
+
+  /** The process dies and its directory is gone; then it starts again. */
+  loseDisk(): void {
+    const { trace, name } = this.parts;
+    trace(`${name} loses its disk`);
+    this.#end();
+    this.format();
+  }
+
+  /** The file system of a new machine. */
+  format(): void {
+    const { root } = this.parts.disk;
+    root.set('data', new SimDirectory());
+    root.sync();
   }
 
   /** Asks the process to end in order; the supervisor starts it again afterwards. */

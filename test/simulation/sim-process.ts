@@ -114,7 +114,9 @@ export class Life {
     const run = (): void => {
       if (!isCancelled) task();
     };
-    const timer = this.#clock.after(delayMs, () => this.enter(run));
+    // As setTimeout does: whole milliseconds, rounded down, at least one. So a timer may ring a little early.
+    const wholeMs = Math.max(1, Math.trunc(delayMs));
+    const timer = this.#clock.after(wholeMs, () => this.enter(run));
     return {
       cancel: () => {
         isCancelled = true;

@@ -25,6 +25,8 @@ export interface RunReport {
   /** The same for the same seed and code. */
   readonly traceHash: string;
   readonly operations: number;
+  /** Requests that got no answer, or an error, before everything was healed. */
+  readonly unanswered: number;
   readonly steps: number;
 }
 
@@ -117,10 +119,11 @@ class Run {
   async play(): Promise<RunReport> {
     const { cluster } = this;
     const { clock } = cluster;
-    await clock.settle(cluster.format());
+    cluster.format();
     cluster.coordinator.start();
     for (const node of cluster.nodes) {
-      clock.after(this.#random.float() * this.#random.pick([50, 1_500]), () => node.start());
+      const delayMs = this.#random.float() * this.#random.pick([50, 1_500, 5_000]);
+      clock.after(delayMs, () => node.start());
     }
     const faults = new Faults({
       cluster,
@@ -128,9 +131,11 @@ class Run {
       trace: (line) => this.#trace(line),
     });
     if (this.#options.faults !== false) faults.start();
+    else await this.#whole();
     this.#users.start(4, 150);
     await this.#go(this.#random.pick([4_000, 8_000]));
     this.#users.stop();
+    const { asked, unanswered } = this.#users;
     this.#trace('healing');
     faults.heal();
     await this.#readBack();
@@ -139,7 +144,8 @@ class Run {
     await this.#readBack();
     return {
       traceHash: this.#hash.digest('hex'),
-      operations: this.#users.asked,
+      operations: asked,
+      unanswered,
       steps: this.#steps,
     };
   }
@@ -153,14 +159,7 @@ class Run {
   /** Waits until everything serves, then compares all that was ever answered with what is there now. */
   async #readBack(): Promise<void> {
     const { cluster } = this;
-    let missing: string | undefined;
-    const isDone = (): boolean => {
-      missing = whatIsMissing(cluster);
-      return this.#problem !== undefined || missing === undefined;
-    };
-    const isWhole = await cluster.clock.run({ isDone, forMs: HEALING_MS_MAX });
-    this.#throwProblem();
-    if (!isWhole) throw new Error(`the cluster does not heal: ${missing}`);
+    await this.#whole();
     const rows = await cluster.clock.settle(this.#users.list('reader', LAST_REQUEST_MS));
     this.#throwProblem();
     if (rows === undefined) throw new Error('a whole cluster does not list its keys');
@@ -170,6 +169,19 @@ class Run {
     }
     this.#throwProblem();
     this.#history.check();
+  }
+
+  /** Waits until everything serves. */
+  async #whole(): Promise<void> {
+    const { cluster } = this;
+    let missing: string | undefined;
+    const isDone = (): boolean => {
+      missing = whatIsMissing(cluster);
+      return this.#problem !== undefined || missing === undefined;
+    };
+    const isWhole = await cluster.clock.run({ isDone, forMs: HEALING_MS_MAX });
+    this.#throwProblem();
+    if (!isWhole) throw new Error(`the cluster does not heal: ${missing}`);
   }
 
   #throwProblem(): void {

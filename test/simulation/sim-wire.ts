@@ -134,7 +134,10 @@ export class SimWire {
     const target = this.#listeners.get(call.request.address);
     const name = target?.name ?? call.request.address.replace('http://', '');
     if (this.#cuts.has(pairOf(call.from.name, name))) return;
-    if (target === undefined) return back.fail(false);
+    if (target === undefined) {
+      back.fail(false);
+      return;
+    }
     if (random.chance(this.weather.lostRequest)) {
       // Half of the lost ones are noticed, the others are silence.
       if (random.chance(0.5)) clock.after(random.float() * RESET_MS_MAX, () => back.fail(true));

@@ -1,29 +1,11 @@
 /** GET /_cat/...: the same facts as aligned text for a terminal. Source: REST contract, section 4. */
-import { z } from 'zod';
-import { shardRows } from '../../cluster/summary.ts';
+import { shardRows, shardsOfNode } from '../../cluster/summary.ts';
 import { userRoute } from '../../http/user-route.ts';
 import { isoTime } from '../../kernel/clock.ts';
-import { ToruaError } from '../../kernel/errors.ts';
-import { nearest } from '../../kernel/suggest.ts';
-import { flagSchema } from '../../protocol/rest.ts';
 import { summaryOf } from '../cluster-view.ts';
 import type { CoordinatorApp } from '../coordinator-app.ts';
 import type { CoordinatorRuntime } from '../coordinator-runtime.ts';
-
-const catQuery = z.strictObject({
-  v: flagSchema.optional().describe('Shows a line of headings.'),
-  h: z.string().optional().describe('Columns, with commas.'),
-  s: z.string().optional().describe('Columns to sort by, with commas; name:desc turns it round.'),
-  format: z.enum(['text', 'json']).optional(),
-});
-
-type Row = Readonly<Record<string, string>>;
-
-/** One table: its columns in order, and its rows. */
-interface Table {
-  readonly columns: readonly string[];
-  readonly rows: readonly Row[];
-}
+import { aligned, chosen, shownRows, type Table, tableQuerySchema } from '../text-table.ts';
 
 const TABLES: Readonly<Record<string, (runtime: CoordinatorRuntime) => Table>> = {
   nodes: nodesTable,
@@ -43,75 +25,19 @@ export function catRoutes({ app, runtime }: CoordinatorApp): void {
         tag: 'cluster',
         operation: `cat_${name}`,
         summary: `${name} as an aligned table.`,
-        query: catQuery,
+        query: tableQuerySchema,
         answers: { 200: 'Text, or JSON with format=json.' },
       },
       (request, reply) => {
         const { v, h, s, format } = request.query;
         const table = chosen(build(runtime), h, s);
-        if (format === 'json')
-          return table.rows.map((row) =>
-            Object.fromEntries(table.columns.map((column) => [column, row[column]])),
-          );
+        if (format === 'json') return shownRows(table);
         return reply
           .header('content-type', 'text/plain; charset=utf-8')
           .send(aligned(table, v ?? false));
       },
     );
   }
-}
-
-/** The table with only the wanted columns, in the wanted order. Errors: `invalid_request` for an unknown column. */
-export function chosen(table: Table, columns: string | undefined, sort: string | undefined): Table {
-  const known = (name: string): string => {
-    if (table.columns.includes(name)) return name;
-    const near = nearest(name, table.columns);
-    throw new ToruaError(
-      'invalid_request',
-      `There is no column ${JSON.stringify(name)}${near ? `; did you mean ${near}?` : ''} The columns are ${table.columns.join(', ')}.`,
-    );
-  };
-  const keys = (sort ?? '')
-    .split(',')
-    .filter(Boolean)
-    .map((part) => {
-      const [name = '', direction] = part.split(':');
-      return { name: known(name), sign: direction === 'desc' ? -1 : 1 };
-    });
-  const rows = [...table.rows].sort((left, right) => {
-    for (const { name, sign } of keys) {
-      const order = compareCells(left[name] ?? '', right[name] ?? '');
-      if (order !== 0) return order * sign;
-    }
-    return 0;
-  });
-  return { columns: columns === undefined ? table.columns : columns.split(',').map(known), rows };
-}
-
-/** Text with columns of one width each, two spaces apart. */
-export function aligned(table: Table, withHeadings: boolean): string {
-  const lines = [
-    ...(withHeadings ? [table.columns] : []),
-    ...table.rows.map((row) => table.columns.map((column) => row[column] ?? '')),
-  ];
-  const widths = table.columns.map((_, place) =>
-    Math.max(0, ...lines.map((line) => line[place]?.length ?? 0)),
-  );
-  return lines
-    .map(
-      (line) =>
-        `${line
-          .map((cell, place) => cell.padEnd(widths[place] ?? 0))
-          .join('  ')
-          .trimEnd()}\n`,
-    )
-    .join('');
-}
-
-function compareCells(left: string, right: string): number {
-  const [a, b] = [Number(left), Number(right)];
-  if (left !== '' && right !== '' && Number.isFinite(a) && Number.isFinite(b)) return a - b;
-  return left < right ? -1 : left > right ? 1 : 0;
 }
 
 function nodesTable(runtime: CoordinatorRuntime): Table {
@@ -122,13 +48,7 @@ function nodesTable(runtime: CoordinatorRuntime): Table {
       id: node.id,
       addr: node.addr,
       status: node.status,
-      shards: String(
-        state.databases
-          .flatMap((database) => database.shards)
-          .filter((shard) =>
-            shard.copies.some((copy) => copy.nodeId === node.id && copy.state !== 'lost'),
-          ).length,
-      ),
+      shards: String(shardsOfNode(state, node.id).length),
       max_shards: String(node.maxShards ?? state.config.maxShardsPerNode),
       zone: node.zone ?? '-',
       version: node.version,

@@ -1,13 +1,12 @@
 /** Keys and values: PUT, GET, HEAD, DELETE of one key. Source: REST contract, section 2. */
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { placeOfKey } from '../../cluster/routing.ts';
-import { callersKey, namePlace, sendKeyAnswer } from '../../http/key-answer.ts';
+import { callersKey, namePlace, sendKeyAnswer, storedType } from '../../http/key-answer.ts';
 import { keyOfTarget } from '../../http/key-path.ts';
 import { bodyBytesOrStream } from '../../http/route-info.ts';
 import { userRoute } from '../../http/user-route.ts';
 import { asToruaError, ToruaError } from '../../kernel/errors.ts';
 import type { KeyVerb } from '../../protocol/key-operation.ts';
-import { MEDIA_TYPES } from '../../protocol/public.ts';
 import { getQuerySchema, putQuerySchema } from '../../protocol/rest.ts';
 import type { CoordinatorApp } from '../coordinator-app.ts';
 import type { RoutedAnswer, UserOperation } from '../key-router.ts';
@@ -43,7 +42,7 @@ function putRoute(context: CoordinatorApp): void {
     return placed(context, request, reply, async () => {
       const operation = {
         ...userOperation(context, request, 'put'),
-        contentType: request.sentContentType ?? MEDIA_TYPES.anyBytes,
+        contentType: storedType(request.sentContentType),
         ttlMs: given.query.ttl,
       };
       const value = bodyBytesOrStream(request);

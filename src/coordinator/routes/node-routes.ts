@@ -24,107 +24,106 @@ const idParams = z.strictObject({ id: z.string().min(1).max(255) });
 
 /** Declares the routes. */
 export function nodeRoutes(context: CoordinatorApp): void {
-  const { app, runtime } = context;
-  const base = { tag: TAG, params: idParams } as const;
-  userRoute(
-    app,
-    {
-      method: 'GET',
-      url: '/nodes',
-      access: 'read',
-      tag: TAG,
-      operation: 'nodes',
-      summary: 'Every node known, also those that failed.',
-      answers: { 200: nodesAnswerSchema },
-    },
-    () => ({
-      nodes: runtime.keeper.state.nodes.map((node) => nodeView(runtime, node)),
-    }),
-  );
-  userRoute(
-    app,
-    {
-      ...base,
-      method: 'GET',
-      url: '/nodes/:id/info',
-      access: 'read',
-      operation: 'node_details',
-      summary: 'One node.',
-      answers: { 200: nodeInfoSchema },
-    },
-    (request) => nodeInfo(runtime, request.params.id),
-  );
-  userRoute(
-    app,
-    {
-      ...base,
-      method: 'PATCH',
-      url: '/nodes/:id',
-      access: 'admin',
-      operation: 'patch_node',
-      summary: 'Changes how many shard copies a node takes.',
-      body: nodePatchSchema,
-      answers: { 200: nodeInfoSchema },
-    },
-    async (request) => {
-      await runtime.keeper.change({
-        kind: 'patch_node',
-        nodeId: request.params.id,
-        maxShards: request.body.max_shards,
-      });
-      return nodeInfo(runtime, request.params.id);
-    },
-  );
-  userRoute(
-    app,
-    {
-      ...base,
-      method: 'DELETE',
-      url: '/nodes/:id',
-      access: 'admin',
-      operation: 'forget_node',
-      summary: 'Forgets a node that is dead or drained.',
-      query: forgetNodeQuerySchema,
-      answers: { 204: 'Forgotten.' },
-    },
-    async (request, reply) => {
-      const nodeId = request.params.id;
-      const acceptDataLoss = request.query.accept_data_loss ?? false;
-      await runtime.keeper.change({
-        kind: 'forget_node',
-        nodeId,
-        acceptDataLoss,
-        leaseRunning: runtime.book.leaseRunning(nodeId),
-      });
-      runtime.book.forget(nodeId);
-      return reply.code(204).send();
-    },
-  );
-  userRoute(
-    app,
-    {
-      method: 'POST',
-      url: '/broadcast',
-      access: 'admin',
-      tag: TAG,
-      operation: 'broadcast',
-      summary: 'Sends a payload to /control of every live node.',
-      body: broadcastRequestSchema,
-      answers: { 200: broadcastAnswerSchema },
-    },
-    async (request) => {
-      const payload = Buffer.from(JSON.stringify(request.body.payload));
-      const nodes = runtime.keeper.state.nodes.filter(
-        (node) => node.status !== 'unhealthy' && node.status !== 'dead',
-      );
-      const results = await Promise.all(
-        nodes.map((node) =>
-          tell(runtime, node, { payload, requestId: request.id, deadline: request.deadline }),
-        ),
-      );
-      return { sent_to: results.length, results };
-    },
-  );
+  listRoute(context);
+  detailsRoute(context);
+  capacityRoute(context);
+  forgetRoute(context);
+  broadcastRoute(context);
+}
+
+function listRoute({ app, runtime }: CoordinatorApp): void {
+  const route = {
+    method: 'GET',
+    url: '/nodes',
+    access: 'read',
+    tag: TAG,
+    operation: 'nodes',
+    summary: 'Every node known, also those that failed.',
+    answers: { 200: nodesAnswerSchema },
+  } as const;
+  userRoute(app, route, () => ({
+    nodes: runtime.keeper.state.nodes.map((node) => nodeView(runtime, node)),
+  }));
+}
+
+function detailsRoute({ app, runtime }: CoordinatorApp): void {
+  const route = {
+    method: 'GET',
+    url: '/nodes/:id/info',
+    access: 'read',
+    tag: TAG,
+    operation: 'node_details',
+    summary: 'One node.',
+    params: idParams,
+    answers: { 200: nodeInfoSchema },
+  } as const;
+  userRoute(app, route, (request) => nodeInfo(runtime, request.params.id));
+}
+
+function capacityRoute({ app, runtime }: CoordinatorApp): void {
+  const route = {
+    method: 'PATCH',
+    url: '/nodes/:id',
+    access: 'admin',
+    tag: TAG,
+    operation: 'patch_node',
+    summary: 'Changes how many shard copies a node takes.',
+    params: idParams,
+    body: nodePatchSchema,
+    answers: { 200: nodeInfoSchema },
+  } as const;
+  userRoute(app, route, async (request) => {
+    const nodeId = request.params.id;
+    const maxShards = request.body.max_shards;
+    await runtime.keeper.change({ kind: 'patch_node', nodeId, maxShards });
+    return nodeInfo(runtime, nodeId);
+  });
+}
+
+function forgetRoute({ app, runtime }: CoordinatorApp): void {
+  const route = {
+    method: 'DELETE',
+    url: '/nodes/:id',
+    access: 'admin',
+    tag: TAG,
+    operation: 'forget_node',
+    summary: 'Forgets a node that is dead or drained.',
+    params: idParams,
+    query: forgetNodeQuerySchema,
+    answers: { 204: 'Forgotten.' },
+  } as const;
+  userRoute(app, route, async (request, reply) => {
+    const { keeper, book } = runtime;
+    const nodeId = request.params.id;
+    const acceptDataLoss = request.query.accept_data_loss ?? false;
+    const leaseRunning = book.leaseRunning(nodeId);
+    await keeper.change({ kind: 'forget_node', nodeId, acceptDataLoss, leaseRunning });
+    book.forget(nodeId);
+    return reply.code(204).send();
+  });
+}
+
+function broadcastRoute({ app, runtime }: CoordinatorApp): void {
+  const route = {
+    method: 'POST',
+    url: '/broadcast',
+    access: 'admin',
+    tag: TAG,
+    operation: 'broadcast',
+    summary: 'Sends a payload to /control of every live node.',
+    body: broadcastRequestSchema,
+    answers: { 200: broadcastAnswerSchema },
+  } as const;
+  userRoute(app, route, async (request) => {
+    const { id: requestId, deadline } = request;
+    const payload = Buffer.from(JSON.stringify(request.body.payload));
+    const nodes = runtime.keeper.state.nodes.filter(
+      (node) => node.status !== 'unhealthy' && node.status !== 'dead',
+    );
+    const message = { payload, requestId, deadline };
+    const results = await Promise.all(nodes.map((node) => tell(runtime, node, message)));
+    return { sent_to: results.length, results };
+  });
 }
 
 async function tell(

@@ -1,8 +1,10 @@
 /** Routes of the contract that come with replication and moves of data: they say so instead of pretending. */
 import type { HTTPMethods } from 'fastify';
+import { z } from 'zod';
 import { userRoute } from '../../http/user-route.ts';
 import { ToruaError } from '../../kernel/errors.ts';
 import type { CoordinatorApp } from '../coordinator-app.ts';
+import { tableQuerySchema } from '../text-table.ts';
 
 /** Path, methods, and what is missing. */
 const NOT_BUILT: readonly (readonly [
@@ -36,6 +38,7 @@ export function notBuiltRoutes({ app }: CoordinatorApp): void {
           operation,
           summary: `${what} is not built yet.`,
           bodyKind: 'bytes',
+          query: url.startsWith('/_cat/') ? tableQuerySchema : z.strictObject({}),
           answers: { 501: 'Not built yet.' },
         },
         () => {

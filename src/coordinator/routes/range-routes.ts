@@ -14,87 +14,103 @@ import {
 import type { CoordinatorApp } from '../coordinator-app.ts';
 import type { ListRow, RangeRequest } from '../range-router.ts';
 
-const TAG = 'data';
+/** What both routes at /data itself declare. */
+const base = { url: '/data', aliases: ['/store'], tag: 'data' } as const;
 
 /** Declares the routes at /data itself and its alias /store. */
 export function rangeRoutes(context: CoordinatorApp): void {
-  const { app, runtime } = context;
-  const base = { url: '/data', aliases: ['/store'], tag: TAG } as const;
-  userRoute(
-    app,
-    {
-      ...base,
-      method: 'GET',
-      access: 'read',
-      operation: 'list',
-      summary: 'Keys of all shards, ascending by UTF-8 bytes.',
-      query: listQuerySchema,
-      answers: { 200: listAnswerSchema },
-    },
-    async (request) => {
-      const { prefix, start, end, cursor, limit, values, partial } = request.query;
-      const range = {
-        ...rangeOf({ prefix, start, end }),
-        after: cursor === undefined ? undefined : keyOfCursor(cursor),
-      };
-      const options = {
-        limit: limit ?? LIST_LIMIT_DEFAULT,
-        values: values ?? false,
-        anyCopy: false,
-        partial: partial ?? false,
-      };
-      const page = await runtime.ranges.list(range, options, request.deadline);
-      const missing =
-        page.missingShards.length > 0 ? { partial: true, missing_shards: page.missingShards } : {};
-      return {
-        keys: page.rows.map(shownRow),
-        ...(page.next === undefined
-          ? {}
-          : { cursor: Buffer.from(page.next, 'utf8').toString('base64url') }),
-        ...missing,
-      };
-    },
+  listRoute(context);
+  deleteRangeRoute(context);
+}
+
+function listRoute({ app, runtime }: CoordinatorApp): void {
+  const route = {
+    ...base,
+    method: 'GET',
+    access: 'read',
+    operation: 'list',
+    summary: 'Keys of all shards, ascending by UTF-8 bytes.',
+    query: listQuerySchema,
+    answers: { 200: listAnswerSchema },
+  } as const;
+  userRoute(app, route, async (request) => {
+    checkEncoding(request.raw.url);
+    const { prefix, start, end, cursor, limit, values, partial } = request.query;
+    const after = cursor === undefined ? undefined : keyOfCursor(cursor);
+    const options = {
+      limit: limit ?? LIST_LIMIT_DEFAULT,
+      values: values ?? false,
+      anyCopy: false,
+      partial: partial ?? false,
+    };
+    const range = { ...rangeOf({ prefix, start, end }), after };
+    const page = await runtime.ranges.list(range, options, request.deadline);
+    const { rows, next, missingShards } = page;
+    return {
+      keys: rows.map(shownRow),
+      ...(next === undefined ? {} : { cursor: cursorOf(next) }),
+      ...(missingShards.length > 0 ? { partial: true, missing_shards: missingShards } : {}),
+    };
+  });
+}
+
+function deleteRangeRoute({ app, runtime }: CoordinatorApp): void {
+  const route = {
+    ...base,
+    method: 'DELETE',
+    access: 'write',
+    operation: 'delete_range',
+    summary: 'Deletes all keys with a prefix, in a range, or all.',
+    query: deleteRangeQuerySchema,
+    answers: { 200: deleteRangeAnswerSchema },
+  } as const;
+  userRoute(app, route, async (request) => {
+    checkEncoding(request.raw.url);
+    const { prefix, start, end, all } = request.query;
+    checkChoice({ prefix, start, end, all });
+    const callers = callersKey(request.raw.headers['idempotency-key']);
+    const operation = { opId: callers ?? runtime.newOpId(), callerOpId: callers !== undefined };
+    const range = rangeOf({ prefix, start, end });
+    return { deleted: await runtime.ranges.deleteRange(range, operation, request.deadline) };
+  });
+}
+
+/** What is not named must not be deleted: exactly one of the three ways, and none that says "everything" by the way. */
+function checkChoice(query: {
+  readonly prefix?: string | undefined;
+  readonly start?: string | undefined;
+  readonly end?: string | undefined;
+  readonly all?: boolean | undefined;
+}): void {
+  const { prefix, start, end, all } = query;
+  const bounds = [start, end].filter((bound) => bound !== undefined);
+  const isEmpty = prefix === '' || (bounds.length > 0 && bounds.every((bound) => bound === ''));
+  if (isEmpty) {
+    throw new ToruaError(
+      'invalid_request',
+      'prefix, or start and end, must not be empty; ?all=true deletes everything.',
+    );
+  }
+  const chosen = [prefix !== undefined, bounds.length > 0, all === true].filter(Boolean);
+  if (chosen.length === 1) return;
+  throw new ToruaError(
+    'invalid_request',
+    'Say what to delete by one of prefix, start and end, or all=true.',
   );
-  userRoute(
-    app,
-    {
-      ...base,
-      method: 'DELETE',
-      access: 'write',
-      operation: 'delete_range',
-      summary: 'Deletes all keys with a prefix, in a range, or all.',
-      query: deleteRangeQuerySchema,
-      answers: { 200: deleteRangeAnswerSchema },
-    },
-    async (request) => {
-      const { prefix, start, end, all } = request.query;
-      const chosen = [
-        prefix !== undefined,
-        start !== undefined || end !== undefined,
-        all === true,
-      ].filter(Boolean);
-      if (prefix === '')
-        throw new ToruaError(
-          'invalid_request',
-          'prefix must not be empty; ?all=true deletes everything.',
-        );
-      if (chosen.length !== 1) {
-        throw new ToruaError(
-          'invalid_request',
-          'Say what to delete by one of prefix, start and end, or all=true.',
-        );
-      }
-      const callers = callersKey(request.raw.headers['idempotency-key']);
-      const operation = { opId: callers ?? runtime.newOpId(), callerOpId: callers !== undefined };
-      return {
-        deleted: await runtime.ranges.deleteRange(
-          rangeOf({ prefix, start, end }),
-          operation,
-          request.deadline,
-        ),
-      };
-    },
-  );
+}
+
+/** A bound that is not what the caller meant must not decide what is listed or deleted. */
+function checkEncoding(target: string | undefined): void {
+  const query = target?.split('?', 2)[1] ?? '';
+  try {
+    decodeURIComponent(query);
+  } catch (cause) {
+    throw new ToruaError(
+      'invalid_request',
+      'The query holds a percent sign that does not start the encoding of UTF-8; write it as %25.',
+      { cause },
+    );
+  }
 }
 
 function rangeOf(query: {
@@ -111,6 +127,8 @@ function rangeOf(query: {
     query.end !== undefined && (prefixEnd === undefined || compareUtf8(query.end, prefixEnd) < 0);
   return { start, end: endsEarlier ? query.end : prefixEnd };
 }
+
+const cursorOf = (key: string): string => Buffer.from(key, 'utf8').toString('base64url');
 
 function keyOfCursor(cursor: string): string {
   const bytes = Buffer.from(cursor, 'base64url');
@@ -131,7 +149,7 @@ function shownRow(row: ListRow): object {
 }
 
 /** A value as JSON shows it: text when it is UTF-8, else base64. */
-export function shownValue(base64: string): { value: string } | { value_base64: string } {
+function shownValue(base64: string): { value: string } | { value_base64: string } {
   const bytes = Buffer.from(base64, 'base64');
   return isUtf8(bytes) ? { value: bytes.toString('utf8') } : { value_base64: base64 };
 }

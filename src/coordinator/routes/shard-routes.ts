@@ -27,124 +27,109 @@ const idParams = z.strictObject({ id: z.string().regex(/^\d{1,9}$/, 'must be a s
 
 /** Declares the routes. */
 export function shardRoutes(context: CoordinatorApp): void {
-  const { app, runtime } = context;
-  userRoute(
-    app,
-    {
-      method: 'GET',
-      url: '/shards',
-      access: 'read',
-      tag: TAG,
-      operation: 'shards',
-      summary: 'Every shard and the nodes that hold it.',
-      answers: { 200: shardsAnswerSchema },
-    },
-    () => {
-      const { state } = runtime.keeper;
-      const shards = shardRows(state, runtime.book.facts(state)).map((row) => ({
-        ShardID: row.shardId,
-        NodeID: row.nodeId,
-        IsPrimary: true as const,
-        replicas: [...row.replicas],
-        in_sync: [...row.inSync],
-        term: row.term,
-        state: row.state,
-      }));
-      return { num_shards: shards.length, shards };
-    },
-  );
-  userRoute(
-    app,
-    {
-      method: 'POST',
-      url: '/shards/assign',
-      access: 'admin',
-      tag: TAG,
-      operation: 'assign_shard',
-      summary: 'Puts an empty or lost shard on a node.',
-      body: assignRequestSchema,
-      answers: { 200: assignAnswerSchema, 202: assignAnswerSchema },
-    },
-    async (request, reply) => {
-      const {
-        shard_id: shardId,
-        node_id: nodeId,
-        is_primary: isPrimary,
-        accept_data_loss: accept,
-      } = request.body;
-      const { state } = runtime.keeper;
-      const holder = holderReport(state, shardId, runtime.book.facts(state));
-      const command = {
-        kind: 'assign_shard',
-        shardId,
-        nodeId,
-        isPrimary,
-        acceptDataLoss: accept ?? false,
-        holder,
-      } as const;
-      const { effects } = await runtime.keeper.change(command);
-      const release = effects.find((effect) => effect.kind === 'release');
-      const shard = requireShard(runtime.keeper.state, shardId);
-      const primary = shard.copies.find((copy) => copy.copyId === shard.primary);
-      const answer = {
-        shard_id: shardId,
-        node_id: release?.targetNodeId ?? primary?.nodeId ?? '',
-        is_primary: true,
-        term: shard.term,
-      };
-      return reply.code(release ? 202 : 200).send(answer);
-    },
-  );
-  userRoute(
-    app,
-    {
-      method: 'POST',
-      url: '/shards/:id/skip',
-      access: 'admin',
-      tag: TAG,
-      operation: 'skip_record',
-      summary: 'Gives up a record that was kept aside.',
-      params: idParams,
-      body: skipRequestSchema,
-      answers: { 200: skipAnswerSchema },
-    },
-    async (request) => {
-      const shardId = Number(request.params.id);
-      const { seq } = request.body;
-      const { shardUid } = requireShard(runtime.keeper.state, shardId);
-      const { deadline } = request;
-      await runtime.keys.withRetry(
-        { shardId, operation: { verb: 'skip', opId: '' }, deadline },
-        (target) =>
-          callJson(
-            runtime.world.wire,
-            {
-              address: target.addr,
-              path: INTERNAL_PATHS.skip,
-              request: skipMessageSchema,
-              body: { shardUid, copyId: target.copyId, term: target.term, seq },
-              answer: doneSchema,
-            },
-            deadline,
-          ),
-      );
-      return { shard_id: shardId, seq };
-    },
-  );
-  userRoute(
-    app,
-    {
-      method: 'GET',
-      url: '/cluster/allocation/explain',
-      access: 'read',
-      tag: TAG,
-      operation: 'explain',
-      summary: 'Why a shard is where it is, or nowhere, and what to do next.',
-      query: explainQuerySchema,
-      answers: { 200: explainAnswerSchema },
-    },
-    (request) => explanation(runtime, request.query.shard_id),
-  );
+  listRoute(context);
+  assignRoute(context);
+  skipRoute(context);
+  explainRoute(context);
+}
+
+function listRoute({ app, runtime }: CoordinatorApp): void {
+  const route = {
+    method: 'GET',
+    url: '/shards',
+    access: 'read',
+    tag: TAG,
+    operation: 'shards',
+    summary: 'Every shard and the nodes that hold it.',
+    answers: { 200: shardsAnswerSchema },
+  } as const;
+  userRoute(app, route, () => {
+    const { state } = runtime.keeper;
+    const shards = shardRows(state, runtime.book.facts(state)).map((row) => ({
+      ShardID: row.shardId,
+      NodeID: row.nodeId,
+      IsPrimary: true as const,
+      replicas: [...row.replicas],
+      in_sync: [...row.inSync],
+      term: row.term,
+      state: row.state,
+    }));
+    return { num_shards: shards.length, shards };
+  });
+}
+
+function assignRoute({ app, runtime }: CoordinatorApp): void {
+  const route = {
+    method: 'POST',
+    url: '/shards/assign',
+    access: 'admin',
+    tag: TAG,
+    operation: 'assign_shard',
+    summary: 'Puts an empty or lost shard on a node.',
+    body: assignRequestSchema,
+    answers: { 200: assignAnswerSchema, 202: assignAnswerSchema },
+  } as const;
+  userRoute(app, route, async (request, reply) => {
+    const { keeper, book, recovery } = runtime;
+    recovery.check();
+    const { shard_id: shardId, node_id: nodeId, is_primary: isPrimary } = request.body;
+    const acceptDataLoss = request.body.accept_data_loss ?? false;
+    const holder = holderReport(keeper.state, shardId, book.facts(keeper.state));
+    const target = { shardId, nodeId, isPrimary };
+    const command = { kind: 'assign_shard', ...target, acceptDataLoss, holder } as const;
+    const { effects } = await keeper.change(command);
+    const release = effects.find((effect) => effect.kind === 'release');
+    const shard = requireShard(keeper.state, shardId);
+    const primary = shard.copies.find((copy) => copy.copyId === shard.primary);
+    return reply.code(release ? 202 : 200).send({
+      shard_id: shardId,
+      node_id: release?.targetNodeId ?? primary?.nodeId ?? '',
+      is_primary: true,
+      term: shard.term,
+    });
+  });
+}
+
+function skipRoute({ app, runtime }: CoordinatorApp): void {
+  const route = {
+    method: 'POST',
+    url: '/shards/:id/skip',
+    access: 'admin',
+    tag: TAG,
+    operation: 'skip_record',
+    summary: 'Gives up a record that was kept aside.',
+    params: idParams,
+    body: skipRequestSchema,
+    answers: { 200: skipAnswerSchema },
+  } as const;
+  userRoute(app, route, async (request) => {
+    const { wire } = runtime.world;
+    const { deadline } = request;
+    const { seq } = request.body;
+    const shardId = Number(request.params.id);
+    const { shardUid } = requireShard(runtime.keeper.state, shardId);
+    const routed = { shardId, operation: { verb: 'skip', opId: '' }, deadline };
+    await runtime.keys.withRetry(routed, ({ addr: address, copyId, term }) => {
+      const call = { address, path: INTERNAL_PATHS.skip, request: skipMessageSchema };
+      const body = { shardUid, copyId, term, seq };
+      return callJson(wire, { ...call, body, answer: doneSchema }, deadline);
+    });
+    return { shard_id: shardId, seq };
+  });
+}
+
+function explainRoute({ app, runtime }: CoordinatorApp): void {
+  const route = {
+    method: 'GET',
+    url: '/cluster/allocation/explain',
+    access: 'read',
+    tag: TAG,
+    operation: 'explain',
+    summary: 'Why a shard is where it is, or nowhere, and what to do next.',
+    query: explainQuerySchema,
+    answers: { 200: explainAnswerSchema },
+  } as const;
+  userRoute(app, route, (request) => explanation(runtime, request.query.shard_id));
 }
 
 /** Without a number: the first shard that is not where it should be, else the first one. */
