@@ -1,6 +1,14 @@
 /** Compiles src/ to dist/esm and writes the two CommonJS entries from scripts/entry.cjs. */
 import { execFileSync } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 
 const marker = 'node_modules/.cache/torua/build.tsbuildinfo';
 if (!existsSync('dist/esm')) rmSync(marker, { force: true });
@@ -13,4 +21,9 @@ for (const room of ['coordinator', 'node']) {
   writeFileSync(`dist/${room}/main.js`, entry.replace('ROOM', room));
   writeFileSync(`dist/${room}/package.json`, '{"type":"commonjs"}\n');
 }
-if (existsSync('dist/esm/cli/main.js')) chmodSync('dist/esm/cli/main.js', 0o755);
+// `npx torua` in a clone: the link that installing the package elsewhere would make.
+const command = 'dist/esm/cli/main.js';
+chmodSync(command, 0o755);
+mkdirSync('node_modules/.bin', { recursive: true });
+rmSync('node_modules/.bin/torua', { force: true });
+symlinkSync(`../../${command}`, 'node_modules/.bin/torua');
