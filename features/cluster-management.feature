@@ -1,3 +1,4 @@
+@req:tests.features
 Feature: Nodes, shards and the cluster as a whole
   Nodes come by themselves and get their share. Every automatic act is an event, every refusal names its reason and the
   next step, and a failure shows what it costs and nothing else.
@@ -696,14 +697,6 @@ Feature: Nodes, shards and the cluster as a whole
       When I send GET "/cluster/events?since=<next>"
       Then the answer field "events[0].type" is "config_changed"
       And the answer field "events[1]" is absent
-
-    @settings @req:cluster.events.kept
-    Scenario: At least the last thousand events are kept
-      Given I send GET "/cluster/events"
-      And I remember the answer field "next" as "next"
-      When the setting "dead_after" is changed 1000 times
-      And I send GET "/cluster/events?since=<next>"
-      Then the answer holds 1000 events "config_changed"
 
     @settings @req:cluster.events.stream
     Scenario: Events are followed as they happen

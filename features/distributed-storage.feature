@@ -1,3 +1,4 @@
+@req:tests.features
 Feature: Keys and values over many shards
   Any bytes under any key at one address. Where a key lies is arithmetic that every client can do; that it lies on
   several nodes shows only in two headers. What was acknowledged is there, whatever dies.
@@ -945,3 +946,42 @@ Feature: Keys and values over many shards
       Then all 100 keys that start with "alone-" are there
       And the primaries are spread "4"
       And the cluster becomes green
+
+  Rule: Damaged bytes are found and never served
+
+    @procs @req:log.torn-tail @req:failure.flipped-bytes
+    Scenario: A torn end of the log is cut, and everything acknowledged is there
+      Given a cluster of 1 node and 1 shard
+      And 60 keys that start with "kept-"
+      When I kill "node-1"
+      And the log of "node-1" ends in half a batch
+      And I start "node-1" again
+      Then the cluster becomes green
+      And all 60 keys that start with "kept-" are there
+      And the key "after" holds "writes go on"
+
+    @procs @req:failure.flipped-bytes @req:log.damage.in-doubt @req:cluster.explain
+    Scenario: A shard whose log was damaged is not served until somebody accepts the loss
+      Given a cluster of 1 node and 1 shard
+      And I write 30 keys that start with "a-" one after the other
+      When I kill "node-1"
+      And a byte in the middle of the log of "node-1" is flipped
+      And I start "node-1" again
+      Then a read is soon refused with "shard_in_doubt"
+      And the cluster becomes red
+      When I send GET "/cluster/allocation/explain?shard_id=0"
+      Then the answer says "accept_data_loss"
+      When I send POST "/shards/assign" with '{"shard_id":0,"is_primary":true,"accept_data_loss":true}'
+      Then the answer is 200
+      And the cluster becomes green
+      And each of the 30 keys that start with "a-" has its value or is gone
+
+    @procs @req:failure.flipped-bytes
+    Scenario: A large value whose file was damaged is never served as if it were whole
+      Given a cluster of 1 node and 1 shard
+      And I store 300000 varied bytes under "large"
+      When I kill "node-1"
+      And a byte in the file of the value is flipped
+      And I start "node-1" again
+      And the cluster becomes green
+      Then the key "large" is not answered with 200 and all its bytes

@@ -64,6 +64,7 @@ describe('a generated page', () => {
 
 describe('our documents', () => {
   // @req: house.generated, house.roadmap
+  // @req: house.diagrams
   test('that are generated are as their sources say', async () => {
     const files = await generatedFiles();
     const stale = files.filter(

@@ -22,7 +22,7 @@ test('an optional package without an entry is found', () => {
   expect(missingOptional({ 'node_modules/engine': parent })).toEqual(['engine-win32']);
 });
 
-// @req: house.npm-ci
+// @req: house.install-scripts
 test('npm ci finds every optional package of every platform in the lockfile', () => {
   const text = readFileSync(new URL('../package-lock.json', import.meta.url), 'utf8');
   const { packages } = JSON.parse(text) as { packages: Record<string, LockedPackage> };

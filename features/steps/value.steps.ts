@@ -9,7 +9,7 @@ import { eventually } from '../../src/testing/testing.ts';
 import type { FeatureWorld } from './feature-world.ts';
 
 /** Time within which an expired key has to be gone, in milliseconds. */
-const EXPIRY_MS_MAX = 5_000;
+const EXPIRY_MS_MAX = 1_500;
 
 const pathOf = (key: string): string => `/data/${encodeURIComponent(key)}`;
 

@@ -1,4 +1,5 @@
 /** What the command line takes from the environment; the only reader of it in this room. */
+import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { readEnvironment } from '../kernel/config.ts';
 
@@ -24,4 +25,11 @@ export function environmentWith(
   extra: Readonly<Record<string, string>>,
 ): Record<string, string | undefined> {
   return { ...process.env, ...extra };
+}
+
+/** The package's own version; this file lies two folders below its package.json, three once it is compiled. */
+export function packageVersion(): string {
+  const folders = import.meta.url.endsWith('.ts') ? '../../' : '../../../';
+  const text = readFileSync(new URL(`${folders}package.json`, import.meta.url), 'utf8');
+  return (JSON.parse(text) as { version: string }).version;
 }

@@ -2,6 +2,7 @@
 import { expect, test } from 'vitest';
 import { EXIT_CODES, exitCodesText, exitNameOf } from './exit-codes.ts';
 
+// @req: cli.exit-codes
 test('each kind of failure has its exit code, and every code is told by the help', () => {
   const words = [
     'key_not_found',

@@ -21,6 +21,7 @@ test('a line that is not JSON or not UTF-8 has no key', () => {
   expect(keyOf(Buffer.from([0x7b, 0xff]), 'id')).toEqual({ reason: 'the line is not UTF-8' });
 });
 
+// @req: cli.load
 test('a load stores the bytes of each line, and gives back those that were refused here or there', async () => {
   const seen: unknown[] = [];
   const client = {

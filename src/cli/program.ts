@@ -3,6 +3,7 @@ import { Command, CommanderError } from 'commander';
 import { ToruaRequestError } from '../client/request-error.ts';
 import { ERROR_CODES } from '../kernel/error-codes.ts';
 import { isErrorCode, ToruaError } from '../kernel/errors.ts';
+import { packageVersion } from './config.ts';
 import { type CliContext, CliError } from './context.ts';
 import { type ExitName, exitCodesText, exitNameOf } from './exit-codes.ts';
 
@@ -41,6 +42,7 @@ export async function run(context: CliContext, words: readonly string[]): Promis
 export async function buildProgram(context: CliContext, only?: string): Promise<Command> {
   const program = new Command('torua')
     .description('A cluster of Torua from the command line; it talks HTTP like any user.')
+    .version(packageVersion(), '--version', 'print the version of this package')
     .addHelpText('after', `\n${exitCodesText()}\n\nExample:\n  $ torua dev --exec "npm test"`)
     .configureOutput({
       writeOut: (text) => context.print(text.trimEnd()),

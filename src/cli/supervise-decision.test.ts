@@ -10,6 +10,7 @@ const ended: EndedChild = {
   lastBackoffMs: 0,
 };
 
+// @req: supervise.restart-75
 test.each([
   ['code 75: at once', { code: 75 }, { action: 'restart', delayMs: 0 }],
   [

@@ -39,6 +39,7 @@ async function all<T>(items: AsyncIterable<T>): Promise<T[]> {
   return list;
 }
 
+// @req: sdk.streams
 test('answers come in the order of the operations, over as many requests as the limits ask for', async () => {
   const { requests, context } = contextWith((line) => ({ key: line.key, status: 204 }));
   const operations = Array.from({ length: 1_201 }, (_, index) => put(`k${index}`));

@@ -7,7 +7,7 @@ import { type Clock, pause, type Timer } from '../kernel/clock.ts';
 import { deadlineIn } from '../kernel/deadline.ts';
 import type { Random } from '../kernel/random.ts';
 import { encode } from '../protocol/case.ts';
-import { HEADERS, MEDIA_TYPES } from '../protocol/public.ts';
+import { MEDIA_TYPES } from '../protocol/public.ts';
 import {
   type BulkAnswer,
   type BulkLine,
@@ -186,7 +186,6 @@ async function sendLines(
     path: '/data/_bulk',
     headers: {
       'content-type': MEDIA_TYPES.ndjson,
-      [HEADERS.idempotencyKey]: context.random.hex(16),
     },
     body: `${lines.join('\n')}\n`,
   });

@@ -37,6 +37,7 @@ async function start(): Promise<ToruaClient> {
   return client;
 }
 
+// @req: sdk.keys
 test('a value comes back with its type, etag and place, whatever the key holds', async () => {
   const stored = new Map<string, { body: Buffer; type: string | undefined }>();
   server.put('/data/*', (request, reply) => {
@@ -75,10 +76,11 @@ test('a value comes back with its type, etag and place, whatever the key holds',
   await expect(client.get('absent')).resolves.toBeUndefined();
 });
 
-test('a write that is refused for now is repeated under the same idempotency-key', async () => {
+// @req: sdk.retries
+test('a write that is refused for now is repeated under the same operation id', async () => {
   const keys: unknown[] = [];
   server.put('/data/*', (request, reply) => {
-    keys.push(request.headers['idempotency-key']);
+    keys.push(request.headers['x-torua-operation-id']);
     if (keys.length < 3)
       return reply
         .code(503)
@@ -90,9 +92,10 @@ test('a write that is refused for now is repeated under the same idempotency-key
   await client.put('k', 'v');
   expect(keys).toHaveLength(3);
   expect(new Set(keys).size).toBe(1);
-  expect(keys[0]).toMatch(/^[0-9a-f]{32}$/);
+  expect(keys[0]).toMatch(/^[0-9a-f]{16}$/);
 });
 
+// @req: sdk.retries
 test('a failure that no retry can help is told at once with the words of the cluster', async () => {
   let asked = 0;
   server.put('/data/*', (_request, reply) => {
@@ -146,6 +149,7 @@ test('an address that is not a Torua is told as such', async () => {
   await expect(client.shards()).rejects.toMatchObject({ code: 'not_torua' });
 });
 
+// @req: sdk.streams
 test('large values pass as streams in both directions, and a maker of streams is asked again on a retry', async () => {
   let received = 0;
   let tries = 0;
@@ -177,6 +181,7 @@ test('large values pass as streams in both directions, and a maker of streams is
   expect(read).toBe(64 * 65_536);
 });
 
+// @req: sdk.retries
 test('a stream that was begun is not sent again', async () => {
   let asked = 0;
   server.put('/data/*', (_request, reply) => {
@@ -192,6 +197,7 @@ test('a stream that was begun is not sent again', async () => {
   expect(asked).toBe(1);
 });
 
+// @req: sdk.keys
 test('a list goes on page after page until there is no cursor', async () => {
   const asked: unknown[] = [];
   server.get('/data', (request, reply) => {

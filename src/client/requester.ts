@@ -80,7 +80,7 @@ interface SendContext extends RequesterOptions {
 
 async function sendWithRetries(context: SendContext, asked: Call): Promise<Answer> {
   const { clock } = context;
-  const call = withIdempotencyKey(asked, context.random);
+  const call = withOperationId(asked, context.random);
   const budgetMs = Math.min(call.timeoutMs ?? context.timeoutMs, DEADLINE_MS_MAX);
   const startedAt = clock.monotonicMs();
   const deadline = deadlineIn(clock, budgetMs);
@@ -108,11 +108,11 @@ async function sendWithRetries(context: SendContext, asked: Call): Promise<Answe
   }
 }
 
-/** Every write carries a key, made once per call, so that its repetitions are one write. */
-function withIdempotencyKey(call: Call, random: Random): Call {
+/** Every write carries an id, made once per call, so that its repetitions are one write. */
+function withOperationId(call: Call, random: Random): Call {
   if (call.method === 'GET' || call.method === 'HEAD' || call.headers?.[HEADERS.idempotencyKey])
     return call;
-  return { ...call, headers: { ...call.headers, [HEADERS.idempotencyKey]: random.hex(16) } };
+  return { ...call, headers: { ...call.headers, [HEADERS.operationId]: random.hex(8) } };
 }
 
 async function jsonOf(answer: Answer, url: string): Promise<unknown> {

@@ -123,6 +123,7 @@ describe('forgetting', () => {
   });
 
   // @req: state.only-copy
+  // @req: coord.lease.reassign
   test('an only copy needs consent, and a lease that has run out', () => {
     const leader = formed(2, 'n1', 'n2');
     leader.do({ kind: 'node_verdict', nodeId: 'n1', verdict: 'dead' });

@@ -122,6 +122,7 @@ describe('moves', () => {
   });
 });
 
+// @req: tests.properties
 test('whatever joins in whatever order, counts differ by at most one as far as capacity allows', () => {
   const joins = fc.array(
     fc.record({ maxShards: fc.integer({ min: 0, max: 5 }), zone: fc.constantFrom('a', 'b') }),

@@ -110,6 +110,7 @@ const givesUp = (command: ClusterCommand): boolean =>
 
 describe('whatever happens in whatever order', () => {
   // @req: state.invariants, state.one-primary, state.distinct-nodes, state.only-copy
+  // @req: tests.properties
   test('the invariants hold, refusals change nothing, and no only copy is forgotten unasked', () => {
     const history = fc.record({
       shards: fc.integer({ min: 1, max: 6 }),

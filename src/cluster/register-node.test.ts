@@ -118,6 +118,7 @@ describe('another process', () => {
   });
 
   // @req: coord.register.in-use, state.other-directory
+  // @req: coord.lease.reassign
   test('with another directory is refused while the lease runs, and then has lost its copies', () => {
     const leader = formed();
     const other = { directoryId: 'other', incarnation: 'x', copies: [] };

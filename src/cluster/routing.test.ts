@@ -26,6 +26,7 @@ describe('routing', () => {
     expect(placeOfKey(table, key).shardId).toBe(shardId);
   });
 
+  // @req: state.routing
   test('names copy, term, node and address, and the versions a request carries', () => {
     expect(placeOfKey(table, 'key4')).toMatchObject({
       stage: 'active',

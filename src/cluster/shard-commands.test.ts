@@ -44,6 +44,7 @@ describe('the first assignment', () => {
     expect(leader.do({ kind: 'form' }).events).toEqual([]);
   });
 
+  // @req: state.copy-id
   test('gives every shard a copy of its own under term 1, not yet confirmed', () => {
     const leader = new TestLeader(2);
     leader.join('n1');
@@ -58,6 +59,7 @@ describe('the first assignment', () => {
 });
 
 describe('evening out', () => {
+  // @req: coord.lease.reassign
   test('asks for a release and changes nothing before it is confirmed', () => {
     const leader = unevened();
     const before = leader.state;

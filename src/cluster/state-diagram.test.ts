@@ -2,6 +2,7 @@
 import { expect, test } from 'vitest';
 import { nodeLifecycleDiagram, shardLifecycleDiagram } from './state-diagram.ts';
 
+// @req: house.diagrams
 test('the diagram of a node begins and ends outside and leaves out what nothing leads to', () => {
   const text = nodeLifecycleDiagram();
   expect(text.split('\n').slice(0, 3)).toEqual([
@@ -13,6 +14,7 @@ test('the diagram of a node begins and ends outside and leaves out what nothing 
   expect(text).not.toContain('maintenance');
 });
 
+// @req: house.diagrams
 test('the diagram of a shard begins unassigned and shows every stage', () => {
   expect(shardLifecycleDiagram()).toBe(`stateDiagram-v2
     [*] --> unassigned

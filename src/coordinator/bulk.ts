@@ -14,6 +14,7 @@ import { bulkLineSchema } from '../protocol/rest.ts';
 import type { ValueStreams } from '../transport/value-stream.ts';
 import { type InputLine, linesOf } from './bulk-lines.ts';
 import type { KeyRouter, UserOperation } from './key-router.ts';
+import type { OperationIdentity } from './operation-identity.ts';
 
 /** Lines under way at once. */
 export const BULK_WINDOW_LINES = 256;
@@ -25,10 +26,8 @@ export interface BulkParts {
   readonly keys: KeyRouter;
   readonly streams: ValueStreams;
   readonly clock: Clock;
-  /** A fresh operation id of our own. */
-  readonly newOpId: () => string;
-  /** The caller's `idempotency-key`; each line gets its number behind it. */
-  readonly callersKey: string | undefined;
+  /** Under which ids the lines may be repeated; each is a part. */
+  readonly identity: OperationIdentity;
   readonly lineTimeoutMs: number;
   readonly lineBytesMax: number;
   readonly valueBytesMax: number;
@@ -148,14 +147,17 @@ function parseLine(json: unknown, number: number) {
 
 type BulkLine = ReturnType<typeof parseLine>;
 
+/** Reads are repeatable as they are. */
+const READ_IDENTITY = { opId: '', callerOpId: false };
+
 function operationOf(parts: BulkParts, line: BulkLine, number: number): UserOperation {
-  const own = line.op === 'get' ? '' : parts.newOpId();
-  const { callersKey } = parts;
+  const isRead = line.op === 'get';
+  const { opId, callerOpId } = isRead ? READ_IDENTITY : parts.identity.part(number);
   return {
     verb: line.op,
     key: line.key,
-    opId: callersKey !== undefined && line.op !== 'get' ? `${callersKey}:${number}` : own,
-    callerOpId: callersKey !== undefined && line.op !== 'get',
+    opId,
+    callerOpId,
     requestId: parts.requestId,
     traceparent: parts.traceparent,
   };

@@ -163,7 +163,9 @@ function checkFounding(config: Parameters<typeof checkConfig>[0]): void {
   }
 }
 
+/** The package's own version; this file lies two folders below its package.json, three once it is compiled. */
 function packageVersion(): string {
-  const text = readFileSync(new URL('../../../package.json', import.meta.url), 'utf8');
+  const folders = import.meta.url.includes('/dist/esm/') ? '../../../' : '../../';
+  const text = readFileSync(new URL(`${folders}package.json`, import.meta.url), 'utf8');
   return (JSON.parse(text) as { version: string }).version;
 }

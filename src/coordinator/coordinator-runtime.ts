@@ -100,7 +100,7 @@ export class CoordinatorRuntime {
     this.assigner = new Assigner({ keeper, book, monitor, clock, wire, logger, mayForm });
     this.keys = this.#createRouter();
     this.newOpId = operationIds(random);
-    this.ranges = new RangeRouter({ keeper, clock, wire, keys: this.keys, newOpId: this.newOpId });
+    this.ranges = new RangeRouter({ keeper, clock, wire, keys: this.keys });
     keeper.onCommit((reduction) => this.#committed(reduction));
   }
 

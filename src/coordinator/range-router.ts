@@ -15,6 +15,7 @@ import {
 import { callJson } from '../transport/json-call.ts';
 import type { Wire } from '../transport/wire.ts';
 import type { KeyRouter } from './key-router.ts';
+import type { OperationIdentity } from './operation-identity.ts';
 import type { StateKeeper } from './state-keeper.ts';
 
 /** Part of the request's time that each shard has when the answer may be partial. */
@@ -43,8 +44,6 @@ export interface RangeRouterParts {
   readonly clock: Clock;
   readonly wire: Wire;
   readonly keys: KeyRouter;
-  /** A fresh operation id of our own. */
-  readonly newOpId: () => string;
 }
 
 /** See the module. */
@@ -97,7 +96,7 @@ export class RangeRouter {
   /** Deletes a range on every shard, page by page; repeatable under `opId`. Returns how many keys went. */
   async deleteRange(
     range: RangeRequest,
-    operation: { opId: string; callerOpId: boolean },
+    operation: OperationIdentity,
     deadline: Deadline,
   ): Promise<number> {
     const { found } = await this.#ofAll(false, (shardId) =>
@@ -109,16 +108,15 @@ export class RangeRouter {
   async #deleteOn(
     shardId: number,
     range: RangeRequest,
-    operation: { opId: string; callerOpId: boolean },
+    operation: OperationIdentity,
     deadline: Deadline,
   ): Promise<number> {
-    const { wire, keys, newOpId } = this.#parts;
-    const { callerOpId } = operation;
+    const { wire, keys } = this.#parts;
     const shardUid = this.#uid(shardId);
     let bounds = boundsOf(range);
     let deleted = 0;
     for (let page = 0; ; page += 1) {
-      const opId = callerOpId ? `${operation.opId}:${page}` : newOpId();
+      const { opId, callerOpId } = operation.part(page);
       const { value } = await keys.withRetry(
         { shardId, operation: { verb: 'delete', opId, callersId: operation.opId }, deadline },
         ({ addr: address, copyId, term }) => {

@@ -186,6 +186,11 @@ export class EngineDatabase {
     };
   }
 
+  /** The end is near: long reads that wait or come are refused, those inside go on. Errors of those: `shutting_down`. */
+  refuseLongReads(): void {
+    this.#readers.refuseLong();
+  }
+
   /** Answers what waits, then closes without a checkpoint. */
   async close(): Promise<void> {
     await this.#writer.close();

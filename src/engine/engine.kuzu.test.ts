@@ -219,6 +219,27 @@ describe('reading', () => {
     await native.close();
   });
 
+  test('before the end long reads that wait are refused, the one inside and short ones go on', async () => {
+    await fill(10);
+    const native = await openNative(join(folder, 'z'), { poolBytes: POOL, clock: systemClock });
+    const lane = { connections: 1, waitingMax: 4 };
+    const readers = new Readers({
+      connect: () => native.connect(),
+      clock: systemClock,
+      limits: { short: lane, long: lane },
+    });
+    const long = { reader: 'long', timeoutMs: 5_000 } as const;
+    const inside = readers.read('UNWIND range(1, 1000000) AS a RETURN count(a) AS c', {}, long);
+    const waiting = readers.read('RETURN 2 AS two', {}, long).catch((error: Error) => error);
+    readers.refuseLong();
+    expect(await waiting).toMatchObject({ code: 'shutting_down' });
+    await expect(readers.read('RETURN 3', {}, long)).rejects.toThrow('shutting_down');
+    expect(await readers.read('RETURN 4 AS four', {}, SHORT)).toEqual([{ four: 4 }]);
+    expect(await inside).toEqual([{ c: 1_000_000 }]);
+    await readers.close();
+    await native.close();
+  });
+
   test('thousands of reads at once are all answered, rightly', async () => {
     await fill(500);
     const keys = Array.from({ length: 3_000 }, (_, index) => String((index % 500) + 1));

@@ -64,6 +64,7 @@ export class Readers {
   /** Whoever waits for the gate to reach a state; one checkpoint at a time, and `close`. */
   #watchers: { isReached: (gate: GateState) => boolean; resolve: () => void }[] = [];
   #isClosed = false;
+  #refusesLong = false;
 
   constructor(options: {
     connect: () => Promise<NativeConnection>;
@@ -89,8 +90,8 @@ export class Readers {
   /** Errors: `overloaded` when the class's queue is full, `deadline_exceeded`, `shutting_down` once closed. */
   read(text: string, parameters: EngineParameters, options: ReadOptions): Promise<EngineRow[]> {
     return new Promise((resolve, reject) => {
-      if (this.#isClosed) {
-        reject(new ToruaError('shutting_down', 'The database is being closed.'));
+      if (this.#isClosed || (this.#refusesLong && options.reader === 'long')) {
+        reject(closing());
         return;
       }
       const waiting: Waiting = {
@@ -131,6 +132,17 @@ export class Readers {
   reopen(): void {
     this.#apply({ kind: 'checkpoint_over' });
     for (const reader of CLASSES) this.#pump(reader);
+  }
+
+  /** Ends the waiting of long reads, and refuses new ones: whoever closes for good cannot wait for their turns. */
+  refuseLong(): void {
+    this.#refusesLong = true;
+    const { waiting } = this.#lanes.long;
+    for (let read = waiting.take(); read !== undefined; read = waiting.take()) {
+      read.timer?.cancel();
+      if (!read.isOver) read.reject(closing());
+    }
+    this.#notice();
   }
 
   /** Takes nothing new, lets everything that waits be answered, then closes the connections. */
@@ -216,3 +228,5 @@ export class Readers {
     for (const watcher of reached) watcher.resolve();
   }
 }
+
+const closing = (): ToruaError => new ToruaError('shutting_down', 'The database is being closed.');

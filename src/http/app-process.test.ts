@@ -41,6 +41,7 @@ describe('internal routes', () => {
     }
   });
 
+  // @req: node.internal.versioned
   test('an old, a missing and a senseless protocol version are refused with both versions', async () => {
     const app = await appOf();
     for (const headers of [{}, { 'x-torua-protocol': '0' }, { 'x-torua-protocol': 'x' }]) {
@@ -74,6 +75,7 @@ describe('internal routes', () => {
 });
 
 describe('the process', () => {
+  // @req: http.access.declared
   test('a route without access makes the declaration throw', async () => {
     const app = await createApp(optionsOf());
     expect(() => app.get('/open', () => 'x')).toThrow(
@@ -216,6 +218,7 @@ describe('the process', () => {
   });
 });
 
+// @req: limits.loop.metric
 test('while the event loop lags users are refused with retry-after, and probes are served', async () => {
   const app = await appOf({ limits: { eventLoopDelayMsMax: 5 } });
   const lagUntil = performance.now() + 1_300;

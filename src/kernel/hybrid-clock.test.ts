@@ -6,6 +6,7 @@ function clockAt(state: { wallMs: number }): Clock {
   return { ...systemClock, wallMs: () => state.wallMs };
 }
 
+// @req: log.hybrid-time
 test('hybrid time follows the wall clock forward and never goes back with it', () => {
   const wall = { wallMs: 1_000.7 };
   const hybrid = createHybridClock(clockAt(wall));

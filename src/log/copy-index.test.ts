@@ -27,6 +27,7 @@ const step = fc.oneof(
   { weight: 1, arbitrary: fc.constant({ drop: true }) },
 );
 
+// @req: log.index
 test('the index answers as a plain list of records would', () => {
   fc.assert(
     fc.property(

@@ -63,6 +63,7 @@ async function play(world: LogWorld, steps: readonly Step[]) {
   return held;
 }
 
+// @req: log.damage, failure.flipped-bytes, tests.properties
 test('after any damage a copy is complete or in doubt, and no changed byte is ever served', async () => {
   await fc.assert(
     fc.asyncProperty(
@@ -126,6 +127,7 @@ async function checkCertainPart(
   expect(records).toEqual(expected.records.slice(from - 1, from - 1 + records.length));
 }
 
+// @req: log.torn-tail, failure.flipped-bytes
 test('a torn last batch is cut, counted and never served', async () => {
   const world = await logWorld({ limits: LIMITS });
   const log = await world.open();
@@ -141,6 +143,7 @@ test('a torn last batch is cut, counted and never served', async () => {
 });
 
 describe('a flipped bit in a batch with valid ones behind it', () => {
+  // @req: log.damage, log.batch
   test('puts the copy in doubt whose records it swallowed, and leaves the others alone', async () => {
     const world = await logWorld({ limits: LIMITS });
     const log = await world.open();
@@ -158,6 +161,7 @@ describe('a flipped bit in a batch with valid ones behind it', () => {
     expect(again.position(copyOf(2))).toMatchObject({ inDoubt: false, lastSeq: 3 });
   });
 
+  // @req: log.damage.intact
   test('leaves a copy intact whose sequence goes on right behind the hole', async () => {
     const world = await logWorld({ limits: LIMITS });
     const log = await world.open();
@@ -296,6 +300,7 @@ test('a torn tail before a begun segment was durable once: every copy is in doub
   expect(again.position(copyOf(1))).toMatchObject({ inDoubt: true, missing: { after: 2 } });
 });
 
+// @req: log.batch
 test('a value that holds a batch made for another place is never taken for a batch', async () => {
   const world = await logWorld();
   const log = await world.open();
@@ -312,6 +317,7 @@ test('a value that holds a batch made for another place is never taken for a bat
   expect(again.position(copyOf(1))).toMatchObject({ inDoubt: false, lastSeq: 2 });
 });
 
+// @req: failure.flipped-bytes
 test('bytes that rot while the log runs are not served: its life ends, the next one judges', async () => {
   const world = await logWorld({ limits: LIMITS });
   const log = await world.open();

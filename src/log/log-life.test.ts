@@ -13,6 +13,7 @@ import { segmentName } from './segment.ts';
 
 const path = (number: number): string => `${LOG_DIRECTORY}/${segmentName(number)}`;
 
+// @req: log.gapless
 describe('an append is refused as a bug when', () => {
   const payload = Buffer.alloc(8);
   const cases = [
@@ -83,6 +84,7 @@ test('a group is bounded, and a larger append goes alone', async () => {
   expect(log.stats).toMatchObject({ batches: 4, records: 5 });
 });
 
+// @req: log.group-commit
 test('a batch is written only after the sync of the one before it', async () => {
   const world = await logWorld();
   const log = await world.open();

@@ -20,6 +20,7 @@ test('what was appended is read back in order after a clean restart', async () =
   expect(again.lastHybridMs).toBe(1_020);
 });
 
+// @req: log.group-commit
 test('appends of one turn share one batch and one fdatasync, in the order of the calls', async () => {
   const world = await logWorld();
   const log = await world.open();
@@ -35,6 +36,7 @@ test('appends of one turn share one batch and one fdatasync, in the order of the
   expect(log.stats.records).toBe(4);
 });
 
+// @req: log.control-records
 test('truncate takes away what lies behind it and drop the whole copy, now and after a restart', async () => {
   const world = await logWorld();
   const log = await world.open();
@@ -61,6 +63,7 @@ test('truncate takes away what lies behind it and drop the whole copy, now and a
   await check(await world.open());
 });
 
+// @req: log.control-records
 test('a copy that begins with truncate goes on behind it', async () => {
   const world = await logWorld();
   const log = await world.open();

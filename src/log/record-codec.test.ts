@@ -35,6 +35,7 @@ function encoded(record: LogRecord, offset = 0): Buffer {
   return bytes;
 }
 
+// @req: log.record
 test('a record is read as it was written, at any offset', () => {
   fc.assert(
     fc.property(anyRecord, fc.integer({ min: 0, max: 20 }), (record, offset) => {
@@ -54,6 +55,7 @@ test('a record with any changed bit is not read', () => {
   );
 });
 
+// @req: state.copy-id
 test('the head holds what replay needs', () => {
   fc.assert(
     fc.property(anyRecord, (record) => {
@@ -81,6 +83,7 @@ test('bytes that end too early are no record', () => {
   expect(decodeRecord(bytes.subarray(0, bytes.length - 1), 0)).toBeUndefined();
 });
 
+// @req: log.record
 test('a record of a newer format is refused, not misread', () => {
   const record: LogRecord = fc.sample(anyRecord, { numRuns: 1, seed: 1 })[0] as LogRecord;
   const bytes = encoded(record);

@@ -37,6 +37,7 @@ const hole = (segment: number, offset: number, bytes: number, batchesMissing: nu
   batchesMissing,
 });
 
+// @req: log.torn-tail
 describe('a verdict without damage', () => {
   const cases = [
     { what: 'nothing there', scans: [], cut: undefined, remove: undefined },
@@ -61,6 +62,7 @@ describe('a verdict without damage', () => {
   });
 });
 
+// @req: log.damage
 describe('a verdict of damage cuts and removes nothing', () => {
   const header = { segment: 2, kind: 'header', offset: 0, bytes: 0, batchesMissing: 0 };
   const cases = [

@@ -69,8 +69,7 @@ export class CopySet {
   async discover(): Promise<void> {
     const { disk, directory, copyParts } = this.#parts;
     await disk.makeDirectory(directory);
-    // A copy is only as durable as every name above it and in it, and the life before may have died before its syncs.
-    await disk.syncDirectory(directory.slice(0, directory.lastIndexOf('/')));
+    // Names that the life before gave and did not live to sync are believed from here on, so they are made durable.
     await disk.syncDirectory(directory);
     for (const name of await disk.list(directory)) {
       const manifest = await readManifest(disk, `${directory}/${name}`);
@@ -96,12 +95,9 @@ export class CopySet {
     return this.#inTurn(() => this.#reconcile(state));
   }
 
-  /** Tries again what failed the last time: a copy that could not be opened is not left alone. */
+  /** Tries again what failed the last time: a copy that could not be created, opened or taken over is not left alone. */
   async retry(): Promise<void> {
-    const failed = this.assignments.some(({ copyId }) => {
-      const slot = this.#slots.get(copyId);
-      return slot?.state === 'opening' && slot.reason !== undefined;
-    });
+    const failed = this.assignments.some((assignment) => this.#isHalfDone(assignment));
     if (failed && this.#state) await this.reconcile(this.#state);
   }
 
@@ -187,6 +183,16 @@ export class CopySet {
     return next;
   }
 
+  #isHalfDone(assignment: Assignment): boolean {
+    const slot = this.#slots.get(assignment.copyId);
+    if (slot === undefined) return assignment.mayCreate;
+    if (slot.state === 'in_doubt') return false;
+    const { copy } = slot;
+    if (copy === undefined) return slot.reason !== undefined;
+    const isDue = assignment.isPrimary && !assignment.mayCreate && assignment.term > copy.fence;
+    return isDue && copy.term < assignment.term;
+  }
+
   async #reconcile(state: ClusterState): Promise<void> {
     const assignments = assignmentsOf(state, this.#parts.nodeId);
     // First of all, so that no request finds its way to a copy that is being closed.
@@ -245,14 +251,14 @@ export class CopySet {
   }
 
   async #drop(slot: HeldSlot): Promise<void> {
-    const { copyParts, disk, directory } = this.#parts;
+    const { copyParts, disk } = this.#parts;
     await slot.copy?.close();
     const position = copyParts.log.position(slot.copyId);
     // Behind the writes that were on their way when the copy was closed: they are in the log, durable or not.
     const last = asSeq(copyParts.log.nextSeq(slot.copyId) - 1);
     if (position) await copyParts.log.append([dropRecord(slot, position.lastTerm, last)]);
+    // Not synced: a copy that a power failure brings back is dropped once more, because no state names it.
     await disk.remove(this.#pathOf(slot.copyId));
-    await disk.syncDirectory(directory);
     this.#slots.delete(slot.copyId);
   }
 

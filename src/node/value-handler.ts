@@ -5,7 +5,7 @@ import { type Deadline, deadlineIn } from '../kernel/deadline.ts';
 import { asToruaError, ToruaError } from '../kernel/errors.ts';
 import type { KeyAnswer, KeyBatch, KeyOperation } from '../protocol/key-operation.ts';
 import { MEDIA_TYPES } from '../protocol/public.ts';
-import { ETAG_DIGITS } from '../shard/etag.ts';
+import { ETAG_DIGITS, valueHash } from '../shard/etag.ts';
 import type { OpenedBlob, ShardCopy } from '../shard/shard-copy.ts';
 import { servingCopy } from './key-service.ts';
 import type { NodeRuntime } from './node-runtime.ts';
@@ -145,8 +145,12 @@ function deadlineOf(node: NodeRuntime, operation: KeyOperation): Deadline {
   return deadlineIn(node.world.clock, operation.deadlineMs);
 }
 
-/** The blob as a stream that closes its file however it ends, also when nobody ever read from it. */
+/**
+ * The blob as a stream that closes its file however it ends, also when nobody ever read from it. The last piece leaves
+ * only when the whole matches the etag: a reader never has all bytes of a value whose file was damaged.
+ */
 function streamOf(blob: OpenedBlob): Readable {
+  const hash = valueHash(blob.contentType);
   let at = 0;
   return new Readable({
     highWaterMark: PIECE_BYTES,
@@ -154,9 +158,14 @@ function streamOf(blob: OpenedBlob): Readable {
       blob.file.read(at, Math.min(PIECE_BYTES, blob.bytes - at)).then(
         (piece) => {
           at += piece.length;
-          if (piece.length > 0) this.push(piece);
-          if (at === blob.bytes) this.push(null);
-          else if (piece.length === 0) this.destroy(tooShort());
+          hash.update(piece);
+          const isLast = at === blob.bytes;
+          if (!isLast && piece.length === 0) this.destroy(tooShort());
+          else if (isLast && !hash.digest().startsWith(blob.etag)) this.destroy(damaged());
+          else {
+            if (piece.length > 0) this.push(piece);
+            if (isLast) this.push(null);
+          }
         },
         (reason: Error) => this.destroy(reason),
       );
@@ -172,4 +181,8 @@ function streamOf(blob: OpenedBlob): Readable {
 
 function tooShort(): ToruaError {
   return new ToruaError('invariant_broken', 'a blob is shorter than its record says');
+}
+
+function damaged(): ToruaError {
+  return new ToruaError('storage_failed', 'The file of a value does not hold what was written.');
 }

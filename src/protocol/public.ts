@@ -10,6 +10,8 @@ export const HEADERS = {
   requestId: 'x-request-id',
   /** Makes a write repeatable: the same key within 10 minutes gets the recorded outcome. */
   idempotencyKey: 'idempotency-key',
+  /** As `idempotency-key`, for the retries of one call: 16 hex digits, remembered for 60 s only. Set by the SDK. */
+  operationId: 'x-torua-operation-id',
   /** Remaining milliseconds of the request, 1 to 600,000. */
   deadlineMs: 'x-torua-deadline-ms',
   /** The shard that a data answer came from. */

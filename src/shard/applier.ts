@@ -216,19 +216,25 @@ export class Applier {
       await this.#apply(batch);
     } catch (reason) {
       const { store } = this.#parts.newest;
-      const rest = { changes: [], seq: store.appliedSeq, outcomes: [] };
-      const [only, second] = batch.changes;
-      if (!only || isOneOf(PASSING, reason)) throw reason;
-      if (!second) {
+      const { changes } = batch;
+      const part = { changes: [], seq: store.appliedSeq, outcomes: [] };
+      if (changes.length === 0 || isOneOf(PASSING, reason)) throw reason;
+      if (batch.outcomes.length > 0) {
+        // No change is blamed for an outcome.
+        await this.#isolate({ ...part, changes });
+        return this.#apply({ ...batch, changes: [] });
+      }
+      const [only, second] = changes;
+      if (only && !second) {
         if (isOneOf(NOT_THE_CHANGE, reason)) throw reason;
         // A store that refuses nothing at all as well is broken; the change is not.
-        await this.#apply(rest);
+        await this.#apply(part);
         await this.#parts.onKeptAside(only, reason);
         return this.#apply({ ...batch, changes: [] });
       }
-      const middle = batch.changes.length >> 1;
-      await this.#isolate({ ...rest, changes: batch.changes.slice(0, middle) });
-      await this.#isolate({ ...batch, changes: batch.changes.slice(middle) });
+      const middle = changes.length >> 1;
+      await this.#isolate({ ...part, changes: changes.slice(0, middle) });
+      await this.#isolate({ ...batch, changes: changes.slice(middle) });
     }
   }
 

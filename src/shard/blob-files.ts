@@ -37,7 +37,6 @@ export class BlobFiles {
   async open(): Promise<void> {
     await this.#disk.remove(`${this.#directory}/${INCOMING}`);
     await this.#disk.makeDirectory(`${this.#directory}/${INCOMING}`);
-    await this.#disk.syncDirectory(this.#directory);
   }
 
   /** Begins a value of this content-type. */

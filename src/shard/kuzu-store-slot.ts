@@ -14,7 +14,7 @@ export class LiveSlot {
   #replacing: Promise<void> | undefined;
   #isDown = false;
   #doubt: ToruaError | undefined;
-  readonly #retiring = new Set<Promise<void>>();
+  readonly #retiring = new Map<LiveDatabase, Promise<void>>();
 
   constructor(live: LiveDatabase, logger: Logger) {
     this.#live = live;
@@ -82,17 +82,22 @@ export class LiveSlot {
     this.#install(next);
     const retiring = this.#retire(old, wasDown ? undefined : old.engine.close(), remove).finally(
       () => {
-        this.#retiring.delete(retiring);
+        this.#retiring.delete(old);
       },
     );
-    this.#retiring.add(retiring);
+    this.#retiring.set(old, retiring);
+  }
+
+  /** Before `close`: long reads that wait or come are refused, so that only those inside have to end. */
+  refuseLongReads(): void {
+    for (const live of [this.#live, ...this.#retiring.keys()]) live.engine.refuseLongReads();
   }
 
   /** Closes what is open and waits for what retires. */
   async close(): Promise<void> {
     if (!this.#isDown) await this.#live.engine.close();
     this.#isDown = true;
-    await Promise.all(this.#retiring);
+    await Promise.all(this.#retiring.values());
   }
 
   async #retire(

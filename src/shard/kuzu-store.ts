@@ -182,6 +182,7 @@ export class KuzuStore implements ShardStore {
   }
 
   async close(): Promise<void> {
+    this.#slot.refuseLongReads();
     await this.#pending;
     const isClean = this.#slot.isSound && !this.#needsReopen;
     try {

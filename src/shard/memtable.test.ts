@@ -100,6 +100,19 @@ describe('a memtable', () => {
     expect(memtable.full).toBe(false);
   });
 
+  // @req: shard.apply.total
+  test('hands over the newest outcome of a key that was used again', () => {
+    const memtable = memtableOf();
+    memtable.note(outcome);
+    memtable.note({ ...outcome, opId: 'p' });
+    memtable.note({ ...outcome, answer: 'newest' });
+    const { outcomes } = memtable.swap();
+    expect(outcomes.map(({ opId, answer }) => `${opId} ${answer}`)).toEqual(['o newest', 'p ']);
+    memtable.note({ ...outcome, answer: 'even newer' });
+    memtable.unswap();
+    expect(memtable.swap().outcomes).toHaveLength(2);
+  });
+
   test('refuses to go back', () => {
     const memtable = memtableOf();
     put(memtable, 'a', 5);

@@ -33,7 +33,7 @@ export interface Generation {
   readonly changes: readonly CommittedChange[];
   /** Everything committed up to here is in this generation or older ones. */
   readonly seq: Seq;
-  /** Outcomes of callers' keys that were recorded with these changes. */
+  /** Outcomes of callers' keys that were recorded with these changes; at most one a key. */
   readonly outcomes: readonly Outcome[];
 }
 
@@ -44,8 +44,8 @@ export class Memtable {
   #activeBytes = 0;
   #applying: ReadonlyMap<string, MemtableEntry> = new Map();
   #applyingBytes = 0;
-  #activeOutcomes: Outcome[] = [];
-  #applyingOutcomes: readonly Outcome[] = [];
+  #activeOutcomes = new Map<string, Outcome>();
+  #applyingOutcomes: ReadonlyMap<string, Outcome> = new Map();
   #lastSeq: Seq;
   #applyingSeq: Seq;
   #storedSeq: Seq;
@@ -75,9 +75,9 @@ export class Memtable {
     this.#lastSeq = passed;
   }
 
-  /** Notes an outcome that goes into the store with the changes committed so far. */
+  /** Notes an outcome that goes into the store with the changes committed so far; an older one of its id is void. */
   note(outcome: Outcome): void {
-    this.#activeOutcomes.push(outcome);
+    this.#activeOutcomes.set(outcome.opId, outcome);
   }
 
   /** Newest committed seq seen. */
@@ -93,8 +93,8 @@ export class Memtable {
   /** Also true while both generations together are too large: a store that takes nothing must not fill memory. */
   get full(): boolean {
     const { bytesMax, rowsMax } = this.#limits;
-    const activeRows = this.#active.size + this.#activeOutcomes.length;
-    const applyingRows = this.#applying.size + this.#applyingOutcomes.length;
+    const activeRows = this.#active.size + this.#activeOutcomes.size;
+    const applyingRows = this.#applying.size + this.#applyingOutcomes.size;
     return (
       this.#activeBytes >= bytesMax ||
       activeRows >= rowsMax ||
@@ -125,11 +125,11 @@ export class Memtable {
     this.#active = new Map();
     this.#activeBytes = 0;
     this.#applyingOutcomes = this.#activeOutcomes;
-    this.#activeOutcomes = [];
+    this.#activeOutcomes = new Map();
     return {
       changes: Array.from(this.#applying, ([key, { stored, seq }]) => ({ key, stored, seq })),
       seq: this.#applyingSeq,
-      outcomes: this.#applyingOutcomes,
+      outcomes: [...this.#applyingOutcomes.values()],
     };
   }
 
@@ -144,7 +144,7 @@ export class Memtable {
     const newer = this.#active;
     this.#active = new Map(this.#applying);
     this.#activeBytes = this.#applyingBytes;
-    this.#activeOutcomes = [...this.#applyingOutcomes, ...this.#activeOutcomes];
+    this.#activeOutcomes = new Map([...this.#applyingOutcomes, ...this.#activeOutcomes]);
     for (const [key, entry] of newer) this.#put(key, entry);
     this.#forgetApplying();
   }
@@ -165,7 +165,7 @@ export class Memtable {
   #forgetApplying(): void {
     this.#applying = new Map();
     this.#applyingBytes = 0;
-    this.#applyingOutcomes = [];
+    this.#applyingOutcomes = new Map();
   }
 }
 

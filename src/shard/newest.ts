@@ -18,8 +18,8 @@ export interface PendingChange extends MemtableEntry {
 }
 
 /**
- * A read of the store under way. `fresh` turns false as soon as anything is appended or committed for its key while it
- * runs; afterwards `appended` knows more.
+ * A read of the store under way. `fresh` turns false as soon as anything is committed for its key; what is appended and
+ * not committed yet, `appended` knows.
  */
 export interface Load {
   readonly row: Promise<StoredValue | undefined>;
@@ -140,14 +140,13 @@ export class NewestValues {
   /** Notes an appended change. */
   append(key: string, change: PendingChange): void {
     this.#pending.set(key, change);
-    this.#outdate(key);
     for (const watch of this.#watches) note(watch, key, change);
   }
 
   /** Makes an appended change visible. Contract: in the order of `change.seq`. */
   commit(key: string, change: MemtableEntry): void {
     this.memtable.set(key, change);
-    // A read that began between append and commit must not put the older value into the cache after this.
+    // A read that is under way must neither put the older value into the cache after this, nor answer new readers.
     this.#outdate(key);
     if (change.stored?.value && !this.#isClosed) this.#cache.set(this.#copyId, key, change.stored);
     else this.#cache.delete(this.#copyId, key);

@@ -119,7 +119,13 @@ export class ShardCopy {
     // Fenced in memory first: a write that comes while the manifest is written must find the door closed.
     this.#refusedTerm = Math.max(this.#refusedTerm, owner);
     if (writes.owner <= this.#refusedTerm) writes.owner = asTerm(0);
-    await file.change((manifest) => ({ ...manifest, fence: Math.max(owner, manifest.fence) }));
+    try {
+      await file.change((manifest) => ({ ...manifest, fence: Math.max(owner, manifest.fence) }));
+    } catch (reason) {
+      // Nobody was told of the release, so the shard stays: its holder takes the term again.
+      this.#refusedTerm = this.fence;
+      throw reason;
+    }
     return true;
   }
 

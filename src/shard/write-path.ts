@@ -192,10 +192,7 @@ export class WritePath {
     const { seq } = record;
     const outcome = callerOpId ? outcomeOf(record, fingerprintOf(write)) : undefined;
     if (outcome) this.callers.remember(outcome);
-    const settled = durable.then(
-      () => true,
-      () => false,
-    );
+    const settled = durable.then(isDurable, isNot);
     for (const [key, stored] of changes) newest.append(key, { stored, seq, settled });
     try {
       await durable;
@@ -248,6 +245,9 @@ export class WritePath {
     return { record, durable: log.append([record], { internal }) };
   }
 }
+
+const isDurable = (): boolean => true;
+const isNot = (): boolean => false;
 
 /** Where a running write is found; own ids and callers' keys never meet, as own ids have 16 digits. */
 function flightOf({ opId, callerOpId }: Write): string {

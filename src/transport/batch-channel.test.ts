@@ -114,6 +114,7 @@ function lane(limits: Partial<LaneLimits> = {}) {
 const keysOf = (wire: HandWire, place: number) =>
   wire.sent[place]?.batch.operations.map(({ key }) => key);
 
+// @req: kv.batched
 test('operations of one turn leave together, and each gets its own answer', async () => {
   const { clock, wire, submit } = lane();
   const answers = Promise.all([submit('a'), submit('b'), submit('c')]);
@@ -124,6 +125,7 @@ test('operations of one turn leave together, and each gets its own answer', asyn
   expect((await answers).map(({ etag }) => etag)).toEqual(['a', 'b', 'c']);
 });
 
+// @req: kv.batched
 test('while two batches are out operations collect, and leave when one comes back', async () => {
   const { clock, wire, submit } = lane();
   const waiting: Promise<unknown>[] = [];

@@ -54,6 +54,7 @@ const send = (wire: Wire, address: string, budgetMs = 5_000) =>
     deadlineIn(systemClock, budgetMs),
   );
 
+// @req: node.internal.versioned
 test('a request carries body, token, protocol, deadline, id and trace; any status is an answer', async () => {
   let seen: Record<string, unknown> = {};
   const address = await httpServer((request, response) => {
@@ -193,6 +194,7 @@ test('more requests than one address may have are overloaded', async () => {
   await expect(first).rejects.toMatchObject({ code: 'deadline_exceeded' });
 });
 
+// @req: kv.breaker
 test('the circuit opens after failures in a row, refuses without asking, and closes when the peer is back', async () => {
   const address = await tcpServer(() => {});
   const { port } = new URL(address);

@@ -32,6 +32,7 @@ const IMPLEMENTATIONS: readonly { name: string; make: () => Promise<Made> }[] = 
   },
 ];
 
+// @req: tests.contract-suites
 describe.each(IMPLEMENTATIONS)('$name', ({ make }) => {
   let made: Made;
   let disk: Disk;

@@ -50,6 +50,7 @@ const HOMES: readonly (readonly [string, Home])[] = [
   ],
 ];
 
+// @req: tests.contract-suites
 describe.each(HOMES)('the cluster state in %s', (_name, home) => {
   test('is nothing at first, then what was committed, also for the next store', async () => {
     const { open } = await home();

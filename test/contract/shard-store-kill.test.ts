@@ -13,6 +13,7 @@ test('a process killed while it writes leaves every acknowledged row in the live
   });
 });
 
+// @req: failure.engine-crash
 test('a process killed inside a checkpoint costs a restart from the base, never a row', async () => {
   await inDirectory(async (directory) => {
     const rounds = await killRounds(

@@ -56,6 +56,7 @@ const NASTY_KEYS = [
   '😀'.repeat(1_024),
 ];
 
+// @req: tests.contract-suites
 describe.each(IMPLEMENTATIONS)('%s', (_name, factory) => {
   test('a new store is empty at seq 0', async () => {
     await withStore(factory(), async (store) => {

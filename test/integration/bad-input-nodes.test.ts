@@ -71,6 +71,7 @@ describe('a node that answers garbage', () => {
   ];
 
   // @req: kv.put.no-answer, kv.get.unreachable, http.idempotency.unknown-outcome
+  // @req: trouble.garbage-node
   test.each(GARBAGE)('is a 502 for reads and writes of its shards: %s', async (_what, answer) => {
     stub.answer = answer;
     const read = await ask(cluster.url, { path: `/data/${theirs}` });
@@ -93,6 +94,7 @@ describe('a node that answers garbage', () => {
   });
 
   // @req: http.missing-shards.bulk
+  // @req: trouble.garbage-node
   test('fails only its own lines of a bulk', async () => {
     stub.answer = GARBAGE[0]?.[1] as StubAnswer;
     const line = (key: string) => JSON.stringify({ op: 'put', key, value: 'bulk' });
@@ -146,7 +148,8 @@ describe('a node that hangs', () => {
   let ours: string;
 
   beforeAll(async () => {
-    cluster = await startCluster({ nodes: 2, shards: SHARDS });
+    const coordinatorEnv = { REQUEST_TIMEOUT: '700ms' };
+    cluster = await startCluster({ nodes: 2, shards: SHARDS, coordinatorEnv });
     theirs = await keyOn(cluster, 'node-2');
     ours = await keyOn(cluster, 'node-1');
     for (const key of [theirs, ours]) await cluster.client.put(key, 'before');
@@ -158,13 +161,18 @@ describe('a node that hangs', () => {
   const soon = { 'x-torua-deadline-ms': '400' };
   const send = (given: RawRequest): Promise<RawAnswer> => ask(cluster.url, given);
 
-  // @req: http.deadline.exceeded, http.deadline.hops, http.idempotency.unknown-outcome, http.missing-shards.partial, http.missing-shards.refused, coord.health.hang, cluster.event.node-unhealthy, cluster.colour.red, kv.put.no-copy, coord.health.keeps-place, failure.node-hangs, cluster.event.node-recovered
+  // @req: http.deadline.exceeded, http.deadline.hops, http.deadline.default
+  // @req: http.idempotency.unknown-outcome, http.missing-shards.partial, http.missing-shards.refused
+  // @req: coord.health.hang, coord.health.keeps-place, kv.put.no-copy, cluster.colour.red
+  // @req: cluster.event.node-unhealthy, cluster.event.node-recovered, failure.node-hangs
   test('answers late, then counts as unhealthy, and serves again what it had when it goes on', async () => {
     const read = await send({ path: `/data/${theirs}`, headers: soon });
     expect(read).toMatchObject({ status: 504, json: { code: 'deadline_exceeded' } });
     const put = { method: 'PUT', path: `/data/${theirs}`, body: 'hung', headers: soon };
     expect(await send(put)).toMatchObject({ status: 504, json: { outcome: 'unknown' } });
     expect((await send({ path: `/data/${ours}`, headers: soon })).status).toBe(200);
+    const byDefault = await send({ path: `/data/${theirs}` });
+    expect(byDefault).toMatchObject({ status: 504, json: { code: 'deadline_exceeded' } });
 
     const list = { path: '/data?partial=true', headers: soon };
     expect(await send(list)).toMatchObject({ status: 200, json: { partial: true } });

@@ -122,6 +122,8 @@ describe('a setting that cannot be used stops the process with one line that nam
 });
 
 describe('a data directory that is not this process’s own', () => {
+  // @req: data.lock
+  // @req: trouble.shared-directory
   test('is refused while another process uses it', async () => {
     const directory = join(folder, 'shared');
     const first = await start('coordinator', { DATA_DIR: directory });
@@ -130,6 +132,7 @@ describe('a data directory that is not this process’s own', () => {
     expect(first.exit()).toBeUndefined();
   });
 
+  // @req: data.newer
   test('is refused when a newer version wrote it', async () => {
     const directory = join(folder, 'newer');
     const first = await start('coordinator', { DATA_DIR: directory });
@@ -191,6 +194,7 @@ describe('nodes that want to be somebody else', () => {
     expect(impostor.exit()).toBeUndefined();
   });
 
+  // @req: data.foreign-cluster
   test('the data directory of another cluster is refused, and stays as it is', async () => {
     const other = await startCluster({ nodes: 1 });
     await other.client.put('theirs', 'v');

@@ -57,6 +57,23 @@ describe('a key that cannot be used', () => {
     }
   });
 
+  // @req: http.no-redirect, kv.key.characters, kv.key.decoded-once
+  test.each([
+    ['a//b/../c', '/data/a//b/../c'],
+    ['/', '/data//'],
+    ['%2F', '/data/%252F'],
+    ['a b?c#d', '/data/a%20b%3Fc%23d'],
+    ['数字:@', '/data/%E6%95%B0%E5%AD%97:@'],
+    ['..', '/data/..'],
+  ])('that only looks odd is a key, and is never redirected: %s', async (key, path) => {
+    expect((await put(path, key)).status).toBe(204);
+    expect((await send({ path })).body.toString()).toBe(key);
+    const listed = (await keysNow()) as { key: string }[];
+    expect(listed.map((entry) => entry.key)).toContain(key);
+    expect((await send({ method: 'DELETE', path })).status).toBe(204);
+    expect((await send({ path })).status).toBe(404);
+  });
+
   test('of exactly 4,096 bytes is a key', async () => {
     const path = `/data/${'k'.repeat(4_096)}`;
     expect((await put(path, 'v')).status).toBe(204);

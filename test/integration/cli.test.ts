@@ -79,6 +79,7 @@ function childProgram(name: string, code: string): { words: string[]; lives: () 
 
 const waiting = 'setInterval(() => {}, 1000);';
 
+// @req: cli.help, cli.json
 test('every command has a description, an example, and --json where it answers', async () => {
   const program = await buildProgram({ print: () => {}, tell: () => {} } as unknown as CliContext);
   expect(program.commands.map((command) => command.name())).toEqual(COMMAND_NAMES);
@@ -111,6 +112,7 @@ test('a value goes in from the argument, a file and stdin, and comes back byte f
   expect(await torua(['get', 'k']).ended).toMatchObject({ code: 0, out: 'from stdin\n' });
 }, 30_000);
 
+// @req: cli.exit-codes
 test.each([
   ['a key that does not exist', ['get', 'absent'], 'notFound', 'does not exist'],
   ['an unknown command', ['gte'], 'usage', 'Did you mean get?'],
@@ -133,6 +135,7 @@ test.each([
   30_000,
 );
 
+// @req: supervise.restart-75
 test("a supervised child is started again at once after code 75, and at last its code is the supervisor's", async () => {
   const file = JSON.stringify(join(folder, 'restart.lives'));
   const thirdLife = `require('fs').readFileSync(${file}, 'utf8').split('\\n').length > 3`;
@@ -198,6 +201,7 @@ test('a child whose supervisor is killed ends too', async () => {
   await eventually(() => expect(lives().some(alive)).toBe(false));
 }, 30_000);
 
+// @req: cli.inspect
 test('inspect reads a directory without changing it, and says when it is none', async () => {
   const directory = join(folder, 'node');
   mkdirSync(join(directory, 'log'), { recursive: true });

@@ -27,7 +27,7 @@ function tokenOf(service: string): string {
   const compose = parse(readFileSync(join(projectRoot, 'docker-compose.yml'), 'utf8'), {
     merge: true,
   }) as Compose;
-  const text = compose.services[service]?.environment['CLUSTER_TOKEN'] ?? '';
+  const text = compose.services[service]?.environment.CLUSTER_TOKEN ?? '';
   return /^\$\{CLUSTER_TOKEN:-(.+)\}$/.exec(text)?.[1] ?? `no default in ${text}`;
 }
 

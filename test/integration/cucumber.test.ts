@@ -55,6 +55,7 @@ function play(feature: string): Promise<Played> {
   });
 }
 
+// @req: make.test-bdd
 test('scenarios use the cluster of TORUA_URL, and those that stop processes are skipped', async () => {
   const played = await play(`
     Feature: keys

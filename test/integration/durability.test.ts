@@ -10,8 +10,8 @@ import { type Cluster, eventually, startCluster } from '../../src/testing/testin
 import { simRandom } from '../simulation/sim-random.ts';
 import { Promises, writeUntil } from './support-writers.ts';
 
-const rounds = Number(process.env['ROUNDS'] ?? 4);
-const seed = Number(process.env['SEED'] ?? Date.now() % 1_000_000);
+const rounds = Number(process.env.ROUNDS ?? 4);
+const seed = Number(process.env.SEED ?? Date.now() % 1_000_000);
 const random = simRandom(seed);
 
 const WRITERS = 8;
@@ -169,6 +169,7 @@ async function killIn(cluster: Cluster, moment: Moment): Promise<boolean> {
 }
 
 // @req: shard.checkpoint.kill, shard.doubt, bench.lost
+// @req: failure.engine-crash
 test('a node killed while it writes a checkpoint or a new base has every acknowledged write again', async () => {
   const cluster = await startCluster({ nodes: 1, shards: 1 });
   try {

@@ -281,6 +281,7 @@ test.runIf(hasProc)(
 );
 
 // @req: log.failed-sync
+// @req: trouble.failing-sync
 test.runIf(hasProc)(
   'a log that cannot be written ends the node with 74; its next life has every acknowledged write',
   async () => {

@@ -38,6 +38,23 @@ describe('one change that the store does not take', () => {
     expect((await world.settle(world.copy.totals())).keys).toBe(6);
   });
 
+  // @req: shard.apply.aside, shard.op-id.caller
+  test("takes no caller's outcome with it", async () => {
+    const world = await shardWorld();
+    poison(world, 'bad');
+    const keyed = { callerOpId: true, opId: 'my key' };
+    const first = await world.put('good', 'x', keyed);
+    const aside = await world.put('bad', 'x', { ...keyed, opId: 'my other key' });
+    await world.quiet();
+    await world.settle(world.copy.compact());
+    expect(await world.settle(world.store.outcomes())).toHaveLength(2);
+    await world.crashAndOpen();
+    const { lastSeq } = world.copy;
+    expect(await world.put('good', 'x', keyed)).toEqual(first);
+    expect(await world.put('bad', 'x', { ...keyed, opId: 'my other key' })).toEqual(aside);
+    expect(world.copy.lastSeq).toBe(lastSeq);
+  });
+
   // @req: shard.apply.aside
   test('is still there after a power failure, also when base and log have gone on', async () => {
     const world = await worldWithAside();

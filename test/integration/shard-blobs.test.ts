@@ -156,16 +156,18 @@ describe('a large value', () => {
     await world.settle(aborted.abort());
     await world.settle(aborted.abort());
     expect(await incoming(world)).toEqual([]);
-    for (const failing of ['file', 'directory'] as const) {
+    for (const failing of ['incoming', 'blobs', 'folder'] as const) {
       const writer = await world.settle(world.copy.blobs.begin('text/plain'));
       await world.settle(writer.write(Buffer.from('x')));
-      world.disk.syncFails = ({ kind }) => kind === failing;
+      world.disk.syncFails = ({ kind, path }) =>
+        failing === (kind === 'file' ? 'incoming' : path === BLOBS ? 'blobs' : 'folder');
       await expect(world.settle(writer.finish())).rejects.toMatchObject({ code: 'storage_failed' });
       world.disk.syncFails = undefined;
       await world.settle(writer.abort());
       expect(await incoming(world)).toEqual([]);
     }
-    // What a failed finish may have named is held by nobody.
+    // What a failed finish has named is held by nobody.
+    expect(await world.settle(world.copy.blobs.list())).toHaveLength(1);
     await world.put('x', 'wakes the sweep');
     await world.settle(world.copy.sweepBlobs());
     expect(await world.settle(world.copy.blobs.list())).toEqual([]);

@@ -28,6 +28,7 @@ describe('owning a term', () => {
     ]);
   });
 
+  // @req: node.fence.term
   test('a term once held is not begun again, an older one is refused', async () => {
     const world = await shardWorld();
     await world.settle(world.copy.assume(term(5)));
@@ -44,6 +45,7 @@ describe('owning a term', () => {
   });
 
   // @req: state.release, state.release.refuses
+  // @req: node.fence.term
   test('a released term is refused for ever, a later one is not', async () => {
     const world = await shardWorld();
     expect(await world.settle(world.copy.release(term(2)))).toBe(true);
@@ -272,6 +274,7 @@ describe('opening and closing', () => {
     await expect(world.settle(readManifest(view, COPY_DIRECTORY))).rejects.toMatchObject(doubt);
   });
 
+  // @req: state.copy-id
   test('a copy whose creation never finished has no manifest, a created one is durable', async () => {
     const world = new ShardWorld();
     await world.format();

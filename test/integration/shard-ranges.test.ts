@@ -142,6 +142,7 @@ describe('keys whose time is over', () => {
   });
 
   // @req: shard.ttl.clock
+  // @req: trouble.clock-back
   test('do not come back when the clock goes back, nor after a restart once they are swept', async () => {
     const world = await shardWorld();
     await world.put('a', 'x', { ttlMs: 500 });

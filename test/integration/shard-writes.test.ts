@@ -378,6 +378,7 @@ describe('refusals', () => {
   });
 
   // @req: log.failed-sync
+  // @req: trouble.failing-sync
   test('after a failed sync nothing is acknowledged and nothing of it shows', async () => {
     const world = await shardWorld();
     world.disk.syncFails = ({ path }) => path.includes('/log/');
@@ -433,6 +434,7 @@ describe('refusals', () => {
   });
 
   // @req: state.release.refuses
+  // @req: node.fence.term
   test("a term that is not the copy's is refused, 0 included", async () => {
     const world = await shardWorld();
     for (const other of [0, 2]) {

@@ -197,13 +197,3 @@ export function processesOf(folder: string, name?: string): SeenProcess[] {
     }
   });
 }
-
-/** Whether a process runs. */
-export function alive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
-}

@@ -43,6 +43,7 @@ async function withCluster(
   return cluster;
 }
 
+// @req: testing.start
 test('a cluster is green when it is given, and neither process nor folder is left after close', async () => {
   let pids: (number | undefined)[] = [];
   const cluster = await withCluster(async ({ client, nodes, dataDir, logs, reset }) => {
@@ -61,6 +62,7 @@ test('a cluster is green when it is given, and neither process nor folder is lef
   expect(existsSync(cluster.dataDir)).toBe(false);
 });
 
+// @req: testing.start
 test('a killed process is gone, and comes back with its id and its port', async () => {
   await withCluster(async (cluster) => {
     const before = cluster.nodes[0];
@@ -77,6 +79,7 @@ test('a killed process is gone, and comes back with its id and its port', async 
   });
 });
 
+// @req: testing.start
 test('a suspended process hangs until it is resumed', async () => {
   await withCluster(async (cluster) => {
     const url = cluster.nodes[1]?.url ?? '';
@@ -88,6 +91,7 @@ test('a suspended process hangs until it is resumed', async () => {
   });
 });
 
+// @req: testing.start
 test('a node can be added, and a folder that was given stays', async () => {
   const dataDir = join(folder, 'kept');
   const cluster = await withCluster(

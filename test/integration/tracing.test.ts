@@ -17,7 +17,7 @@ const linesWith = (target: string, text: string): Record<string, unknown>[] =>
     .map((line) => JSON.parse(line) as Record<string, unknown>);
 
 const traceOf = (line: Record<string, unknown>): string =>
-  String(line['traceId'] ?? String(line['traceparent']).slice(3, 35));
+  String(line.traceId ?? String(line.traceparent).slice(3, 35));
 
 const ways = [
   ['a small value', 'small', 'x'.repeat(100)],

@@ -176,6 +176,7 @@ const request = (address: string, one: KeyOperation, idleMs = 5_000) => ({
   idleMs,
 });
 
+// @req: kv.batched
 test('batched operations reach the node and each gets its own answer', async () => {
   const { node, address, peers } = await start();
   const channel = createNodeChannel({
@@ -304,6 +305,7 @@ test('a signal gives up both directions', async () => {
   ).rejects.toMatchObject({ code: 'invalid_request' });
 });
 
+// @req: http.deadline.stream
 test('a body that stops moving is deadline_exceeded, though a slow one may take longer than the same time', async () => {
   const { node, address, streams } = await start();
   await expect(

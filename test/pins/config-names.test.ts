@@ -58,10 +58,12 @@ const NODE = [
   'VALUE_CACHE',
 ];
 
+// @req: house.pins
 test('the coordinator reads the variables it read', () => {
   expect(Object.keys(coordinatorEnvironmentSchema.shape).sort()).toEqual(COORDINATOR);
 });
 
+// @req: house.pins
 test('a node reads the variables it read', () => {
   expect(Object.keys(nodeEnvironmentSchema.shape).sort()).toEqual(NODE);
 });

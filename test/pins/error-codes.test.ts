@@ -72,6 +72,7 @@ const PINNED = {
 };
 
 // @req: http.error.table
+// @req: house.pins
 test('every error code keeps its word, its status and whether to retry', () => {
   const found = Object.fromEntries(
     Object.entries(ERROR_CODES).map(([code, { status, retryable }]) => [

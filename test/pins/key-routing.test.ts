@@ -15,6 +15,7 @@ describe('FNV-1a, 32 bits', () => {
 });
 
 // @req: kv.routing.fnv
+// @req: house.pins
 describe('with 4 shards', () => {
   test.each([
     ['greeting', 2],

@@ -33,6 +33,7 @@ const PINNED = {
   torua_shard_rows: 'gauge {shard_id}',
 };
 
+// @req: house.pins
 test('every metric keeps its name, its kind and its labels', () => {
   const found = Object.fromEntries(
     Object.entries(METRICS).map(([name, { kind, labels }]) => [name, `${kind} {${labels.join()}}`]),

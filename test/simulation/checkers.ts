@@ -15,6 +15,11 @@ import type { WireAnswer } from '../../src/transport/wire.ts';
 import type { SimCluster } from './sim-cluster.ts';
 import type { Exchange } from './sim-wire.ts';
 
+/** What is watched of a leader. */
+interface LeaderView {
+  readonly keeper: Pick<StateKeeper, 'onCommit' | 'founded'>;
+}
+
 /** See the module. */
 export class Watcher {
   /** Who served a term of a shard first. */
@@ -62,9 +67,11 @@ export class Watcher {
   }
 
   /** A coordinator leads from now on. */
-  follow(runtime: { readonly keeper: Pick<StateKeeper, 'onCommit' | 'founded'> }): void {
-    runtime.keeper.onCommit((reduction) => {
-      if (runtime.keeper.founded) this.#committed(reduction.state);
+  follow(cluster: SimCluster, { keeper }: LeaderView): void {
+    keeper.onCommit(({ state }) => {
+      if (!keeper.founded) return;
+      assert.ok(state.version > cluster.mustKnowVersion, 'a state that all nodes stored is known');
+      this.#committed(state);
     });
   }
 
@@ -83,6 +90,8 @@ export class Watcher {
 /** Why the cluster is not whole yet; undefined when it is. */
 export function whatIsMissing(cluster: SimCluster): string | undefined {
   const { runtime } = cluster.coordinator;
+  const stopping = cluster.machines.find((machine) => machine.isStopping);
+  if (stopping) return `${stopping.name} is stopping`;
   if (runtime === undefined) return 'the coordinator is down';
   if (!runtime.keeper.founded) return 'the cluster is not founded';
   const { state } = runtime.keeper;

@@ -23,7 +23,7 @@ test.runIf(only !== undefined)('the one seed that was asked for keeps every prom
   await told(Number(only), (line) => console.log(line));
 });
 
-// @req: issue2.tests.simulation
+// @req: sim.production-code, sim.faults, sim.checkers, sim.seeds, trouble.clock-back
 test.skipIf(only !== undefined)(
   'no misfortune makes a cluster lose, forget or invent anything',
   async () => {
@@ -32,6 +32,7 @@ test.skipIf(only !== undefined)(
   300_000 + count * 1_000,
 );
 
+// @req: sim.replay
 test.skipIf(only !== undefined)('the same seed gives the same trace', async () => {
   for (const seed of [3, 17, 42]) {
     const [first, second] = [await play(seed), await play(seed)];

@@ -2,8 +2,10 @@
  * Simulated users: each asks one thing after another of the coordinator's services, as its HTTP routes do, and notes
  * what was answered. They know nothing of faults; a connection that breaks leaves the outcome unknown.
  */
+
 import type { CoordinatorRuntime } from '../../src/coordinator/coordinator-runtime.ts';
 import type { UserOperation } from '../../src/coordinator/key-router.ts';
+import { identityOf } from '../../src/coordinator/operation-identity.ts';
 import { type Deadline, deadlineIn } from '../../src/kernel/deadline.ts';
 import { asToruaError, ToruaError } from '../../src/kernel/errors.ts';
 import type { KeyAnswer } from '../../src/protocol/key-operation.ts';
@@ -209,7 +211,7 @@ export class Users {
       history.open(key, { verb: 'delete', condition }, `${user} delete all`),
     );
     const outcome = await this.#call(user, (runtime, deadline) => {
-      const operation = { opId: runtime.newOpId(), callerOpId: false };
+      const operation = identityOf({}, runtime.newOpId);
       return runtime.ranges.deleteRange({}, operation, deadline);
     });
     // Some shards may be through when another one refuses, so anything but an answer says nothing.

@@ -61,6 +61,8 @@ export class SimCluster {
   readonly wire: SimWire;
   readonly coordinator: Machine<CoordinatorRuntime>;
   readonly nodes: readonly Machine<NodeRuntime>[];
+  /** What every node had stored when the coordinator lost its disk; no later one may lead with less. */
+  mustKnowVersion = 0;
   readonly #watch: ClusterWatch;
 
   constructor(plan: ClusterPlan, watch: ClusterWatch) {
@@ -110,8 +112,8 @@ export class SimCluster {
   #machine<Runtime>(name: string, boot: (host: Host) => Promise<Runtime>): Machine<Runtime> {
     const random = this.random(`${name}/disk`);
     const latencyMs = (call: { kind: string }): number =>
-      call.kind === 'sync' || call.kind === 'syncDirectory' ? random.float() * SYNC_MS_MAX : 0;
-    return new Machine({
+      call.kind.startsWith('sync') ? random.float() * (SYNC_MS_MAX + machine.slowSyncMs) : 0;
+    const machine: Machine<Runtime> = new Machine({
       name,
       clock: this.clock,
       disk: new SimDisk({ random, clock: this.clock, latencyMs, deadCalls: 'hang' }),
@@ -120,6 +122,7 @@ export class SimCluster {
       trace: this.#watch.trace,
       onBug: this.#watch.onBug,
     });
+    return machine;
   }
 
   async #bootCoordinator(host: Host): Promise<CoordinatorRuntime> {

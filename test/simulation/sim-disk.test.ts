@@ -26,6 +26,7 @@ async function writtenFile(sim: SimDisk, bytes: Buffer) {
   return file;
 }
 
+// @req: sim.disk-forgets
 test('a power failure keeps what was synced', async () => {
   const found = await results(async (sim) => {
     const file = await writtenFile(sim, Buffer.alloc(2_000, 'a'));
@@ -36,6 +37,7 @@ test('a power failure keeps what was synced', async () => {
   expect([...found.keys()]).toEqual(['a'.repeat(2_000)]);
 });
 
+// @req: sim.disk-forgets
 test('a power failure keeps any subset of unsynced sectors, never a part of one', async () => {
   const found = await results(async (sim) => {
     const file = await writtenFile(sim, Buffer.alloc(3 * SECTOR_BYTES, 'a'));
@@ -94,6 +96,7 @@ test('an unsynced truncation may come back, with the old bytes', async () => {
   expect([...found.keys()].sort()).toEqual(['back', 'cut', 'zeros']);
 });
 
+// @req: sim.disk-forgets
 test('names that were not synced are kept or lost one by one', async () => {
   const found = await results(async (sim) => {
     const disk = sim.boot();
@@ -215,6 +218,7 @@ test('a flipped bit is there for processes and after a power failure', async () 
   expect(sim.peek('/file').toString()).toBe('a`aa');
 });
 
+// @req: sim.replay
 test('the same seed forgets the same', async () => {
   const play = async (): Promise<string> => {
     const sim = new SimDisk({ random: simRandom(42) });

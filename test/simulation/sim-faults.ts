@@ -37,11 +37,17 @@ export class Faults {
   }
 
   start(): void {
+    // The first steps of a cluster are taken once a run, so some of them are taken badly at once.
+    if (this.#parts.random.chance(0.3)) this.#begin(FAULTS.killAtName);
+    this.#wait();
+  }
+
+  #wait(): void {
     const { cluster, random } = this.#parts;
     cluster.clock.after(random.float() * PAUSE_MS_MAX, () => {
       if (this.#isOver) return;
-      this.#strike();
-      this.start();
+      this.#begin(random.pick(this.#kinds));
+      this.#wait();
     });
   }
 
@@ -63,9 +69,9 @@ export class Faults {
     }
   }
 
-  #strike(): void {
+  #begin(fault: Fault): void {
     const { cluster, random } = this.#parts;
-    const end = random.pick(this.#kinds)(this.#parts);
+    const end = fault(this.#parts);
     if (end === undefined) return;
     this.#running.add(end);
     cluster.clock.after(random.float() * SPAN_MS_MAX, () => {
@@ -73,6 +79,9 @@ export class Faults {
     });
   }
 }
+
+/** Directories in which new names matter. */
+const NAMES = [/\/copies$/, /\/copies\/\w{16}$/, /\/blobs$/, /\/blobs\/\w\w$/, /\/data\/n\d$/];
 
 const FAULTS = {
   kill: ({ cluster, random }) => {
@@ -87,12 +96,26 @@ const FAULTS = {
     const losesPower = random.chance(0.6);
     const onlySyncs = random.chance(0.5);
     disk.beforeCall = ({ kind }) => {
-      if (onlySyncs && kind !== 'sync' && kind !== 'syncDirectory') return;
+      if (onlySyncs && !kind.startsWith('sync')) return;
       fuse -= 1;
       if (fuse > 0) return;
       disk.beforeCall = undefined;
       if (losesPower) machine.crash();
       else machine.kill();
+    };
+    return () => {
+      disk.beforeCall = undefined;
+    };
+  },
+  /** Dies with a name given and not yet durable; the next life finds the name and may believe in it. */
+  killAtName: ({ cluster, random }) => {
+    const machine = random.pick(cluster.nodes);
+    const { disk } = machine.parts;
+    const name = random.pick(NAMES);
+    disk.beforeCall = ({ kind, path }) => {
+      if (kind !== 'syncDirectory' || !name.test(path)) return;
+      disk.beforeCall = undefined;
+      machine.kill();
     };
     return () => {
       disk.beforeCall = undefined;
@@ -116,12 +139,15 @@ const FAULTS = {
     };
   },
   /** The only coordinator loses its state, which every node has been told of. */
-  loseDisk: ({ cluster }) => {
+  loseDisk: ({ cluster, random }) => {
     const { coordinator, nodes } = cluster;
     const { runtime } = coordinator;
     const { version, nodes: known } = runtime?.keeper.state ?? { version: 0, nodes: [] };
     const isKnown = nodes.every(({ name }) => runtime?.pusher.hasStored(name, version));
-    if (known.length === nodes.length && isKnown) coordinator.loseDisk();
+    if (known.length !== nodes.length || !isKnown) return undefined;
+    cluster.mustKnowVersion = version;
+    coordinator.loseDisk();
+    if (random.chance(0.5)) for (const node of nodes) node.crash();
     return undefined;
   },
   suspend: ({ cluster, random, trace }) => {
@@ -179,6 +205,14 @@ const FAULTS = {
     return () => {
       trace(`the disk of ${name} has space`);
       disk.capacityBytes = Number.POSITIVE_INFINITY;
+    };
+  },
+  slowDisk: ({ cluster, random, trace }) => {
+    const machine = anyMachine(cluster, random);
+    trace(`the disk of ${machine.name} is slow`);
+    machine.slowSyncMs = random.pick([50, 500, 2_000]);
+    return () => {
+      machine.slowSyncMs = 0;
     };
   },
   syncFails: ({ cluster, random, trace }) => {

@@ -49,6 +49,8 @@ export class Machine<Runtime> {
   readonly parts: MachineParts<Runtime>;
   /** What is added to the world's wall clock here. */
   wallOffsetMs = 0;
+  /** What is added to the longest sync of its disk. */
+  slowSyncMs = 0;
   /** False: the supervisor does not start it. */
   isWanted = true;
   life: Life | undefined;
@@ -67,6 +69,11 @@ export class Machine<Runtime> {
 
   get name(): string {
     return this.parts.name;
+  }
+
+  /** Whether the process was asked to stop and has not ended yet. */
+  get isStopping(): boolean {
+    return this.life?.isAlive === true && this.#stopping === this.life;
   }
 
   /** Starts the process unless it runs. */

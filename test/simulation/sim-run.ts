@@ -95,7 +95,7 @@ class Run {
         ),
         onCoordinator: (runtime) => {
           runtime.events.follow((event) => trace(`event ${JSON.stringify(event)}`));
-          this.#watcher.follow({
+          this.#watcher.follow(this.cluster, {
             keeper: {
               onCommit: (listener) => runtime.keeper.onCommit(checked(listener)),
               get founded() {
@@ -110,7 +110,7 @@ class Run {
       cluster: this.cluster,
       history: this.#history,
       random: this.cluster.random('users'),
-      keys: Array.from({ length: 8 }, (_, index) => `key-${index}`),
+      keys: Array.from({ length: random.pick([2, 8, 8]) }, (_, index) => `key-${index}`),
       trace,
       onBug,
     });
@@ -132,7 +132,8 @@ class Run {
     });
     if (this.#options.faults !== false) faults.start();
     else await this.#whole();
-    this.#users.start(4, 150);
+    // Shards that nobody has written to yet may still move.
+    clock.after(this.#random.pick([0, 0, 3_000]), () => this.#users.start(4, 150));
     await this.#go(this.#random.pick([4_000, 8_000]));
     this.#users.stop();
     const { asked, unanswered } = this.#users;

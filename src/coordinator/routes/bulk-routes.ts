@@ -1,10 +1,10 @@
 /** POST /data/_bulk: NDJSON, streamed in both directions. Source: REST contract, section 2. */
 import { Readable } from 'node:stream';
-import { callersKey } from '../../http/key-answer.ts';
 import { rawBody } from '../../http/route-info.ts';
 import { userRoute } from '../../http/user-route.ts';
 import { bulkAnswers } from '../bulk.ts';
 import type { CoordinatorApp } from '../coordinator-app.ts';
+import { identityOf } from '../operation-identity.ts';
 
 /** Bytes of one bulk request: streamed, so only a bound against mistakes of the counting kind. */
 const BULK_BYTES_MAX = Number.MAX_SAFE_INTEGER;
@@ -32,8 +32,7 @@ export function bulkRoutes(context: CoordinatorApp): void {
         keys: runtime.keys,
         streams,
         clock: runtime.world.clock,
-        newOpId: runtime.newOpId,
-        callersKey: callersKey(request.raw.headers['idempotency-key']),
+        identity: identityOf(request.raw.headers, runtime.newOpId),
         lineTimeoutMs: Math.max(1, request.deadline.remainingMs()),
         lineBytesMax: bulkLineBytesMax,
         valueBytesMax,

@@ -1,7 +1,7 @@
 /** Keys and values: PUT, GET, HEAD, DELETE of one key. Source: REST contract, section 2. */
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { placeOfKey } from '../../cluster/routing.ts';
-import { callersKey, namePlace, sendKeyAnswer, storedType } from '../../http/key-answer.ts';
+import { namePlace, sendKeyAnswer, storedType } from '../../http/key-answer.ts';
 import { keyOfTarget } from '../../http/key-path.ts';
 import { bodyBytesOrStream } from '../../http/route-info.ts';
 import { userRoute } from '../../http/user-route.ts';
@@ -10,6 +10,7 @@ import type { KeyVerb } from '../../protocol/key-operation.ts';
 import { getQuerySchema, putQuerySchema } from '../../protocol/rest.ts';
 import type { CoordinatorApp } from '../coordinator-app.ts';
 import type { RoutedAnswer, UserOperation } from '../key-router.ts';
+import { identityOf } from '../operation-identity.ts';
 import { getLarge, putLarge } from './large-values.ts';
 
 /** What every route of one key declares. */
@@ -137,6 +138,9 @@ async function placed(
   }
 }
 
+/** Reads are repeatable as they are. */
+const READ_IDENTITY = { opId: '', callerOpId: false };
+
 const keyOf = (request: FastifyRequest): string => keyOfTarget(request.raw.url ?? '', 1);
 
 function userOperation(
@@ -146,14 +150,14 @@ function userOperation(
 ): UserOperation {
   const { headers } = request.raw;
   const isWrite = verb === 'put' || verb === 'delete';
-  const callers = isWrite ? callersKey(headers['idempotency-key']) : undefined;
+  const identity = isWrite ? identityOf(headers, context.runtime.newOpId) : READ_IDENTITY;
   return {
     verb,
     key: keyOf(request),
     ifMatch: headers['if-match'],
     ifNoneMatch: headers['if-none-match'],
-    opId: isWrite ? (callers ?? context.runtime.newOpId()) : '',
-    callerOpId: callers !== undefined,
+    opId: identity.opId,
+    callerOpId: identity.callerOpId,
     requestId: request.id,
     traceparent: request.traceparent,
   };

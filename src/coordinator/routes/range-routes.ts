@@ -1,6 +1,5 @@
 /** Listings and range deletes: GET and DELETE /data. Source: REST contract, section 2. */
 import { isUtf8 } from 'node:buffer';
-import { callersKey } from '../../http/key-answer.ts';
 import { userRoute } from '../../http/user-route.ts';
 import { ToruaError } from '../../kernel/errors.ts';
 import { compareUtf8, endOfPrefix } from '../../kernel/utf8-order.ts';
@@ -12,6 +11,7 @@ import {
   listQuerySchema,
 } from '../../protocol/rest.ts';
 import type { CoordinatorApp } from '../coordinator-app.ts';
+import { identityOf } from '../operation-identity.ts';
 import type { ListRow, RangeRequest } from '../range-router.ts';
 
 /** What both routes at /data itself declare. */
@@ -68,8 +68,7 @@ function deleteRangeRoute({ app, runtime }: CoordinatorApp): void {
     checkEncoding(request.raw.url);
     const { prefix, start, end, all } = request.query;
     checkChoice({ prefix, start, end, all });
-    const callers = callersKey(request.raw.headers['idempotency-key']);
-    const operation = { opId: callers ?? runtime.newOpId(), callerOpId: callers !== undefined };
+    const operation = identityOf(request.raw.headers, runtime.newOpId);
     const range = rangeOf({ prefix, start, end });
     return { deleted: await runtime.ranges.deleteRange(range, operation, request.deadline) };
   });
