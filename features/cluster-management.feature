@@ -361,7 +361,7 @@ Feature: Nodes, shards and the cluster as a whole
         | of the alphabet     | ada   | bob    | cid   |
         | against it          | cid   | bob    | ada   |
 
-    @procs @req:coord.assign.late @req:coord.rebalance.empty @req:state.release @req:cluster.event.rebalance @req:cluster.event.shard-moved @req:cluster.event.node-joined
+    @procs @req:coord.assign.late @req:coord.rebalance.empty @req:cluster.event.rebalance @req:cluster.event.shard-moved @req:cluster.event.node-joined
     Scenario: Nodes that join before the first write even the shards out
       Given a cluster of 1 node and 4 shards
       And the primaries are spread "4"
@@ -375,7 +375,7 @@ Feature: Nodes, shards and the cluster as a whole
       And there is an event "rebalance_evaluated" with imbalanced "true"
       And there is an event "shard_moved" with to "node-3"
 
-    @procs @req:state.release.declined @req:state.release
+    @procs @req:coord.rebalance.empty
     Scenario: A shard that holds data stays where it is when a node joins
       Given a cluster of 1 node and 4 shards
       And the key "key4" holds "in shard 0"
@@ -423,7 +423,7 @@ Feature: Nodes, shards and the cluster as a whole
       And each entry of "shards" has "IsPrimary" "true"
       And each entry of "shards" has "state" "active"
 
-    @procs @req:coord.assign.empty @req:cluster.event.shard-moved @req:state.release.refuses
+    @procs @req:coord.assign.empty @req:cluster.event.shard-moved
     Scenario: An empty shard goes to the node that is named
       Given a cluster of 2 nodes and 4 shards
       And I remember the holder of shard 0 as "holder"
@@ -461,7 +461,7 @@ Feature: Nodes, shards and the cluster as a whole
         | of no such shard              | {"shard_id":9999,"is_primary":true}                      | 404    | shard_not_found     |
         | to no such node               | {"shard_id":0,"node_id":"nobody","is_primary":true}      | 404    | node_not_found      |
 
-    @req:coord.assign.data-501
+    @req:coord.assign.data-501 @req:state.release.declined
     Scenario: A shard that holds data is not moved yet
       Given the cluster has 4 shards
       And the key "key4" holds "in shard 0"

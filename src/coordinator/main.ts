@@ -4,7 +4,7 @@ import { mountInternal } from '../http/internal-routes.ts';
 import { checkAddress, listen } from '../http/listen.ts';
 import { installShutdown } from '../http/shutdown.ts';
 import { trafficMeter } from '../http/traffic-meter.ts';
-import { systemClock } from '../kernel/clock.ts';
+import { pause, systemClock } from '../kernel/clock.ts';
 import { asToruaError, type ToruaError } from '../kernel/errors.ts';
 import { createLogger, type Logger } from '../kernel/logger.ts';
 import { createMetrics, type Metrics } from '../kernel/metrics.ts';
@@ -62,7 +62,7 @@ async function main(config: CoordinatorConfig): Promise<void> {
     graceMs: SHUTDOWN_MS_MAX,
     close: async () => {
       runtime.prepareToStop();
-      await app.close();
+      await Promise.race([app.close(), pause(systemClock, REQUESTS_MS_MAX)]);
       await runtime.stop();
       await peers.close();
     },
@@ -82,6 +82,8 @@ async function main(config: CoordinatorConfig): Promise<void> {
       reached.isOpen ? ['The coordinator listens beyond this machine without authentication.'] : [],
   });
   bindCoordinatorMetrics(runtime, metrics, peers);
+  // Nodes come back under other addresses; the connections to those they had are closed.
+  runtime.keeper.onCommit(({ state }) => peers.keepOnly(new Set(state.nodes.map(addressOf))));
   const print = (line: string): boolean => process.stdout.write(`${line}\n`);
   const listening = await listen(app, {
     address: config.listen,
@@ -94,6 +96,8 @@ async function main(config: CoordinatorConfig): Promise<void> {
     logger.warn({ address: config.listen }, 'listening beyond this machine without authentication');
   runtime.start();
 }
+
+const addressOf = (node: { readonly addr: string }): string => node.addr;
 
 function openRuntime(
   config: CoordinatorConfig,

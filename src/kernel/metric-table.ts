@@ -144,13 +144,6 @@ export const METRICS = {
     process: 'node',
     help: 'Records appended to the log.',
   },
-  torua_log_group_records: {
-    kind: 'histogram',
-    labels: [],
-    process: 'node',
-    buckets: COUNTS,
-    help: 'Records made durable by one fdatasync.',
-  },
   torua_apply_backlog_rows: {
     kind: 'gauge',
     labels: [],

@@ -43,6 +43,12 @@ function shardRows(node: NodeRuntime, metrics: Metrics): void {
     return copy ? [{ labels, value: copy.storedTotals.keys, aside: copy.keptAside.length }] : [];
   });
   metrics.replaceGauge('torua_shard_rows', rows);
+  // A shard has one copy for now, which is its primary and never behind itself.
+  const { nodeId } = node.settings;
+  metrics.replaceGauge(
+    'torua_replication_lag_operations',
+    rows.map(({ labels }) => ({ labels: { ...labels, node_id: nodeId }, value: 0 })),
+  );
   metrics.replaceGauge(
     'torua_records_kept_aside',
     rows.map(({ labels, aside }) => ({ labels, value: aside })),

@@ -2,6 +2,7 @@
  * A node without its web server: directory, log, copies, link to the coordinator, background work. The simulation runs
  * exactly this; `main.ts` adds configuration and Fastify.
  */
+import { unreachable } from '../kernel/assert.ts';
 import { type Clock, pause } from '../kernel/clock.ts';
 import { type DataDirectory, openDataDirectory } from '../kernel/data-directory.ts';
 import { deadlineIn } from '../kernel/deadline.ts';
@@ -315,13 +316,23 @@ export class NodeRuntime {
 
   #copyEvent(event: CopyEvent): void {
     const { logger, metrics } = this.world;
-    if (event.type === 'kept_aside') {
-      logger.error({ ...event }, 'a record cannot be applied and is kept aside');
-      return;
+    switch (event.type) {
+      case 'applied':
+        metrics.counter('torua_applied_rows_total', {}).add(event.rows);
+        metrics.histogram('torua_apply_seconds', {}).observe(event.durationMs / 1_000);
+        return;
+      case 'maintained': {
+        const { did: kind, durationMs } = event.report;
+        metrics.histogram('torua_maintenance_seconds', { kind }).observe(durationMs / 1_000);
+        logger.debug({ copyId: event.copyId, kind, durationMs }, 'store maintained');
+        return;
+      }
+      case 'kept_aside':
+        logger.error({ ...event }, 'a record cannot be applied and is kept aside');
+        return;
+      default:
+        unreachable(event);
     }
-    const { did: kind, durationMs } = event.report;
-    metrics.histogram('torua_maintenance_seconds', { kind }).observe(durationMs / 1_000);
-    logger.debug({ copyId: event.copyId, kind, durationMs }, 'store maintained');
   }
 }
 

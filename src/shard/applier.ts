@@ -1,6 +1,6 @@
 /**
- * Moves committed changes into the store, lazily and in large transactions: every 250 ms, or as soon as 1,000 rows
- * wait. Keeps checkpoint and rewrite in its own order, so the store has one writer. A store that refuses is rebuilt
+ * Moves committed changes into the store, lazily and in large transactions: once a second, or as soon as a few
+ * thousand rows wait. Keeps checkpoint and rewrite in its own order, so the store has one writer. A store that refuses is rebuilt
  * from its base and the log, then asked in halves until the one change is found that it will not take; whatever else
  * goes wrong is tried again, ever more slowly. Source: design, section 4.
  */
@@ -32,6 +32,8 @@ export interface ApplierParts {
   readonly limits: ApplierLimits;
   readonly hybridNow: () => number;
   readonly logBytesSinceBase: () => number;
+  /** A transaction of so many rows took so long. */
+  readonly onApplied: (rows: number, durationMs: number) => void;
   /** The store's base advanced, or may have. */
   readonly onMaintained: (report: MaintenanceReport) => void;
   /** Awaited before changes go into the store: what is kept aside of these keys and older is void from now on. */
@@ -182,7 +184,9 @@ export class Applier {
     await this.#parts.beforeApply(changes);
     const forgetOutcomesBeforeMs = this.#parts.hybridNow() - CALLER_WINDOW_MS;
     const batch = { changes: changes.map(storeChangeOf), seq, outcomes, forgetOutcomesBeforeMs };
+    const startedMs = this.#parts.clock.monotonicMs();
     await this.#parts.newest.store.apply(batch);
+    this.#parts.onApplied(changes.length, this.#parts.clock.monotonicMs() - startedMs);
   }
 
   /** Back to the base, and from there along the log. Readers of the store are turned away until it has caught up. */

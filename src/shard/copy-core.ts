@@ -54,6 +54,12 @@ export interface CopyParts {
 
 /** What a copy did by itself. */
 export type CopyEvent =
+  | {
+      readonly type: 'applied';
+      readonly copyId: CopyId;
+      readonly rows: number;
+      readonly durationMs: number;
+    }
   | { readonly type: 'maintained'; readonly copyId: CopyId; readonly report: MaintenanceReport }
   | {
       readonly type: 'kept_aside';
@@ -92,6 +98,8 @@ export class CopyCore {
       limits: parts.applier,
       hybridNow: () => parts.hybrid.now(),
       logBytesSinceBase: () => parts.log.bytesSince(copyId, store.baseSeq),
+      onApplied: (rows, durationMs) =>
+        parts.onEvent({ type: 'applied', copyId: this.copyId, rows, durationMs }),
       onMaintained: (report) => this.#maintained(report),
       beforeApply: (changes) => this.aside.supersede(changes),
       replay: (upTo, apply) => this.#replayInto(upTo, apply),

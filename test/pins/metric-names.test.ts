@@ -22,7 +22,6 @@ const PINNED = {
   torua_circuits_open: 'gauge {}',
   torua_log_fsync_seconds: 'histogram {}',
   torua_log_records_total: 'counter {}',
-  torua_log_group_records: 'histogram {}',
   torua_apply_backlog_rows: 'gauge {}',
   torua_applied_rows_total: 'counter {}',
   torua_apply_seconds: 'histogram {}',
