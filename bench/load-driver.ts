@@ -44,108 +44,129 @@ interface Connection {
   version: number;
 }
 
-function main(plan: LoadPlan): void {
-  const { hostname, port } = new URL(plan.url);
-  const latencies: number[] = [];
-  const statuses: Record<string, number> = {};
-  const newest = new Map<number, number>();
-  let state = plan.seed >>> 0;
-  const random = (): number => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-  let issued = 0;
-  let stale = 0;
-  let open = plan.connections;
-  const startedAt = performance.now();
-  const endsAt = startedAt + plan.seconds * 1_000;
-  const filler = Buffer.alloc(plan.valueBytes, 'x').toString('latin1');
+/** All connections of one run, and what they saw. */
+class Driver {
+  readonly #plan: LoadPlan;
+  readonly #random: () => number;
+  readonly #latencies: number[] = [];
+  readonly #statuses: Record<string, number> = {};
+  readonly #newest = new Map<number, number>();
+  readonly #filler: string;
+  readonly #startedAt = performance.now();
+  #issued = 0;
+  #stale = 0;
+  #open: number;
 
-  const send = (connection: Connection, place: number): void => {
+  constructor(plan: LoadPlan) {
+    this.#plan = plan;
+    this.#random = generator(plan.seed);
+    this.#filler = Buffer.alloc(plan.valueBytes, 'x').toString('latin1');
+    this.#open = plan.connections;
+  }
+
+  start(): void {
+    for (let place = 0; place < this.#plan.connections; place += 1) this.#connect(place);
+  }
+
+  #connect(place: number): void {
+    const { hostname, port } = new URL(this.#plan.url);
+    const socket = connect({ host: hostname, port: Number(port), noDelay: true });
+    const buffered = Buffer.alloc(0);
+    const connection = { socket, startedAt: 0, buffered, key: 0, isRead: false, version: 0 };
+    socket.on('connect', () => this.#send(connection, place));
+    socket.on('error', (error) => {
+      process.stderr.write(`connection failed: ${error.message}\n`);
+      process.exit(1);
+    });
+    socket.on('data', (chunk) => this.#received(connection, place, chunk));
+  }
+
+  #send(connection: Connection, place: number): void {
     const now = performance.now();
-    const isOver = plan.requests === undefined ? now >= endsAt : issued >= plan.requests;
-    if (isOver) {
+    if (this.#isOver(now)) {
       connection.socket.destroy();
-      open -= 1;
-      if (open === 0) report();
+      this.#open -= 1;
+      if (this.#open === 0) this.#report();
       return;
     }
-    const drawn = plan.requests === undefined ? Math.floor(random() * plan.keys) : issued;
+    const { requests, keys, verify, connections, reads } = this.#plan;
+    const drawn = requests === undefined ? Math.floor(this.#random() * keys) : this.#issued;
     // With verification each key has one writer: the connection whose number it ends in.
-    connection.key = plan.verify ? drawn - (drawn % plan.connections) + place : drawn;
-    connection.isRead = random() < plan.reads;
+    connection.key = verify ? drawn - (drawn % connections) + place : drawn;
+    connection.isRead = this.#random() < reads;
     connection.startedAt = now;
-    issued += 1;
-    const path = `/data/${plan.prefix}${connection.key}`;
-    if (connection.isRead) {
-      connection.version = newest.get(connection.key) ?? 0;
-      connection.socket.write(`GET ${path} HTTP/1.1\r\nhost: b\r\n\r\n`);
-      return;
-    }
-    connection.version = issued;
-    const value = `${issued}:${filler}`.slice(0, Math.max(plan.valueBytes, 12));
-    const head = `PUT ${path} HTTP/1.1\r\nhost: b\r\ncontent-type: text/plain\r\ncontent-length: ${value.length}\r\n\r\n`;
-    connection.socket.write(head + value, 'latin1');
-  };
+    this.#issued += 1;
+    connection.version = connection.isRead ? (this.#newest.get(connection.key) ?? 0) : this.#issued;
+    connection.socket.write(this.#requestOf(connection), 'latin1');
+  }
 
-  const finish = (connection: Connection, place: number, status: number, body: Buffer): void => {
-    latencies.push(performance.now() - connection.startedAt);
-    statuses[status] = (statuses[status] ?? 0) + 1;
-    if (plan.verify && connection.isRead && connection.version > 0) {
+  #isOver(now: number): boolean {
+    const { requests, seconds } = this.#plan;
+    if (requests !== undefined) return this.#issued >= requests;
+    return now >= this.#startedAt + seconds * 1_000;
+  }
+
+  #requestOf({ key, isRead, version }: Connection): string {
+    const { prefix, valueBytes } = this.#plan;
+    const path = `/data/${prefix}${key}`;
+    if (isRead) return `GET ${path} HTTP/1.1\r\nhost: b\r\n\r\n`;
+    const value = `${version}:${this.#filler}`.slice(0, Math.max(valueBytes, 12));
+    const headers = `content-type: text/plain\r\ncontent-length: ${value.length}`;
+    return `PUT ${path} HTTP/1.1\r\nhost: b\r\n${headers}\r\n\r\n${value}`;
+  }
+
+  #received(connection: Connection, place: number, chunk: Buffer): void {
+    const before = connection.buffered;
+    connection.buffered = before.length === 0 ? chunk : Buffer.concat([before, chunk]);
+    for (;;) {
+      const answer = parseAnswer(connection.buffered);
+      if (!answer) return;
+      connection.buffered = connection.buffered.subarray(answer.bytes);
+      this.#finish(connection, answer);
+      this.#send(connection, place);
+    }
+  }
+
+  #finish(connection: Connection, answer: { status: number; body: Buffer }): void {
+    const { status, body } = answer;
+    this.#latencies.push(performance.now() - connection.startedAt);
+    this.#statuses[status] = (this.#statuses[status] ?? 0) + 1;
+    if (!this.#plan.verify) return;
+    if (connection.isRead && connection.version > 0) {
       const seen = Number(body.toString('latin1').split(':')[0]);
-      if (status !== 200 || seen < connection.version) stale += 1;
+      if (status !== 200 || seen < connection.version) this.#stale += 1;
     }
-    if (plan.verify && !connection.isRead && status === 204)
-      newest.set(connection.key, connection.version);
-    send(connection, place);
-  };
+    if (!connection.isRead && status === 204) this.#newest.set(connection.key, connection.version);
+  }
 
-  const report = (): void => {
-    const seconds = (performance.now() - startedAt) / 1_000;
-    latencies.sort((left, right) => left - right);
+  #report(): void {
+    const seconds = (performance.now() - this.#startedAt) / 1_000;
+    const latencies = this.#latencies.sort((left, right) => left - right);
     const at = (share: number): number =>
       latencies[Math.min(latencies.length - 1, Math.floor(latencies.length * share))] ?? 0;
     const result: LoadResult = {
       requests: latencies.length,
       seconds,
       perSecond: latencies.length / seconds,
-      statuses,
+      statuses: this.#statuses,
       p50: at(0.5),
       p99: at(0.99),
       max: latencies.at(-1) ?? 0,
-      stale,
+      stale: this.#stale,
     };
     process.stdout.write(`${JSON.stringify(result)}\n`);
-  };
-
-  for (let place = 0; place < plan.connections; place += 1) {
-    const socket = connect({ host: hostname, port: Number(port), noDelay: true });
-    const connection: Connection = {
-      socket,
-      startedAt: 0,
-      buffered: Buffer.alloc(0),
-      key: 0,
-      isRead: false,
-      version: 0,
-    };
-    socket.on('connect', () => send(connection, place));
-    socket.on('error', (error) => {
-      process.stderr.write(`connection failed: ${error.message}\n`);
-      process.exit(1);
-    });
-    socket.on('data', (chunk) => {
-      connection.buffered =
-        connection.buffered.length === 0 ? chunk : Buffer.concat([connection.buffered, chunk]);
-      for (;;) {
-        const answer = parseAnswer(connection.buffered);
-        if (!answer) return;
-        connection.buffered = connection.buffered.subarray(answer.bytes);
-        finish(connection, place, answer.status, answer.body);
-      }
-    });
   }
+}
+
+/** Mulberry32: the same seed draws the same keys. */
+function generator(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
 }
 
 function parseAnswer(buffer: Buffer): { status: number; bytes: number; body: Buffer } | undefined {
@@ -159,4 +180,4 @@ function parseAnswer(buffer: Buffer): { status: number; bytes: number; body: Buf
   return { status, bytes, body: buffer.subarray(headEnd + 4, bytes) };
 }
 
-main(JSON.parse(process.argv[2] ?? '{}') as LoadPlan);
+new Driver(JSON.parse(process.argv[2] ?? '{}') as LoadPlan).start();

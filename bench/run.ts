@@ -193,7 +193,15 @@ const all = [
   ),
 ];
 const version = (name: string): string => execFileSync(name, ['--version']).toString().trim();
-const machine = `${cpus().length} cores (${cpus()[0]?.model.trim()}), ${Math.round(totalmem() / MIB / 1_024)} GiB, Node ${version(process.execPath)}, kuzu 0.11.3, ${KEYS.toLocaleString('en')} keys, PUT run ${PUT_SECONDS} s, ${new Date().toISOString().slice(0, 10)}.`;
+const machine = [
+  `${cpus().length} cores (${cpus()[0]?.model.trim()})`,
+  `${Math.round(totalmem() / MIB / 1_024)} GiB`,
+  `Node ${version(process.execPath)}`,
+  'kuzu 0.11.3',
+  `${KEYS.toLocaleString('en')} keys`,
+  `PUT run ${PUT_SECONDS} s`,
+  `${new Date().toISOString().slice(0, 10)}.`,
+].join(', ');
 
 writeReport(
   machine,

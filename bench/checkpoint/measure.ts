@@ -1,5 +1,5 @@
 /** Stop-watches for the checkpoint measurements: wall and CPU time of this process, and latencies. */
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomInt } from 'node:crypto';
 import type { StoreChange } from '../../src/shard/store.ts';
 
 /** What a piece of work took. */
@@ -51,7 +51,7 @@ export const keyAt = (number: number): string => `key:${String(number).padStart(
 /** Puts of fresh 100-byte values under keys drawn at random without repetition. */
 export function randomPuts(rows: number, keys: number): StoreChange[] {
   const numbers = new Set<number>();
-  while (numbers.size < rows) numbers.add(Math.floor(Math.random() * keys));
+  while (numbers.size < rows) numbers.add(randomInt(keys));
   return [...numbers].map(putAt);
 }
 
@@ -81,7 +81,7 @@ export function readLoop(
   const loop = (async () => {
     while (!isOver) {
       const startedMs = performance.now();
-      await read(keyAt(Math.floor(Math.random() * keys)));
+      await read(keyAt(randomInt(keys)));
       latencies.push(performance.now() - startedMs);
     }
     return latencies;

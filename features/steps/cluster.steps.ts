@@ -269,34 +269,3 @@ Then('the events that arrived ascend by their number', function (this: FeatureWo
     [...new Set(numbers)].sort((left, right) => left - right),
   );
 });
-
-async function metricsOf(world: FeatureWorld, process: string): Promise<string> {
-  if (process === 'coordinator') {
-    return (await world.send({ method: 'GET', path: '/metrics' })).body.toString('utf8');
-  }
-  const texts: string[] = [];
-  for (const id of await world.realNodes()) {
-    const answer = await world.sendToNode(id, { method: 'GET', path: '/metrics' });
-    texts.push(answer.body.toString('utf8'));
-  }
-  return texts.join('\n');
-}
-
-Then(
-  'the {word} exposes the metric {string}',
-  async function (this: FeatureWorld, process: string, metric: string) {
-    await eventually(async () => {
-      const lines = (await metricsOf(this, process)).split('\n');
-      assert.ok(
-        lines.some((line) => line.startsWith(metric)),
-        `none of ${lines.length} lines starts with ${metric}`,
-      );
-    });
-  },
-);
-
-Then('no metric of any process holds {string}', async function (this: FeatureWorld, text: string) {
-  for (const process of ['coordinator', 'node']) {
-    assert.ok(!(await metricsOf(this, process)).includes(text), `a metric of a ${process} does`);
-  }
-});

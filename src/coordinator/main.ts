@@ -37,6 +37,8 @@ const EXIT_STORAGE_FAILED = 74;
 const EXIT_CONFIG = 78;
 /** Whatever is still open then is given up: a stopping process is gone within 10 s. */
 const SHUTDOWN_MS_MAX = 8_000;
+/** Requests that are still being answered after this are cut off, milliseconds. */
+const REQUESTS_MS_MAX = 4_000;
 
 async function main(config: CoordinatorConfig): Promise<void> {
   await checkAddress({ address: config.listen, variable: 'COORDINATOR_ADDR' });

@@ -1,7 +1,6 @@
 /** The copies of a node: what the state assigns and nothing else, created once, never re-created, dropped for good. */
 import { beforeEach, describe, expect, test } from 'vitest';
 import { NodeWorld } from '../../test/rooms/node-world.ts';
-import { primaryCopy, shardsOf } from '../cluster/state-access.ts';
 import { term } from '../kernel/ids.ts';
 import { INTERNAL_PATHS } from '../protocol/messages.ts';
 import type { NodeRuntime } from './node-runtime.ts';
@@ -19,7 +18,8 @@ const [ZERO, ONE] = ['a', 'b'];
 const put = (key: string, shardId: number, value = 'v') =>
   world.execute(node, { verb: 'put', key, value: Buffer.from(value) }, shardId);
 const get = (key: string, shardId: number) => world.execute(node, { verb: 'get', key }, shardId);
-const copyOf = (shardId: number): string => shardsOf(world.leader.state)[shardId]?.primary ?? '';
+const shardOf = (shardId: number) => world.leader.state.databases[0]?.shards[shardId];
+const copyOf = (shardId: number): string => shardOf(shardId)?.primary ?? '';
 const folders = (): Promise<string[]> => world.disk.boot().list('/n1/copies');
 
 async function restart(): Promise<void> {
@@ -141,11 +141,11 @@ test('a copy that the state calls lost is kept: it may be all there is', async (
 
 describe('a release', () => {
   const release = (shardId: number) => {
-    const shard = shardsOf(world.leader.state)[shardId];
+    const shard = shardOf(shardId);
     const { leaderEpoch } = world.leader.state;
     return world.call(node, INTERNAL_PATHS.release, {
       leader_epoch: leaderEpoch,
-      copy_id: shard && primaryCopy(shard)?.copyId,
+      copy_id: shard?.primary,
       shard_uid: shard?.shardUid,
       term: shard?.term,
     });

@@ -1,7 +1,6 @@
 /** Shards by their number: held or not, open or not, primary or not. */
 import { beforeEach, expect, test } from 'vitest';
 import { NodeWorld } from '../../test/rooms/node-world.ts';
-import { shardsOf } from '../cluster/state-access.ts';
 import { INTERNAL_PATHS } from '../protocol/messages.ts';
 import { primaryOf, shardOf } from './held-shard.ts';
 import type { NodeRuntime } from './node-runtime.ts';
@@ -49,7 +48,7 @@ test('a copy that is not the primary says where the primary is', async () => {
 });
 
 test('a copy that was released serves nobody, though the node still holds it', async () => {
-  const [shard] = shardsOf(world.leader.state);
+  const shard = world.leader.state.databases[0]?.shards[0];
   await world.call(node, INTERNAL_PATHS.release, {
     leader_epoch: world.leader.state.leaderEpoch,
     copy_id: shard?.primary,

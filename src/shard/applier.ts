@@ -1,8 +1,8 @@
 /**
  * Moves committed changes into the store, lazily and in large transactions: once a second, or as soon as a few
- * thousand rows wait. Keeps checkpoint and rewrite in its own order, so the store has one writer. A store that refuses is rebuilt
- * from its base and the log, then asked in halves until the one change is found that it will not take; whatever else
- * goes wrong is tried again, ever more slowly. Source: design, section 4.
+ * thousand rows wait. Keeps checkpoint and rewrite in its own order, so the store has one writer. A store that refuses
+ * is rebuilt from its base and the log, then asked in halves until the one change is found that it will not take;
+ * whatever else goes wrong is tried again, ever more slowly. Source: design, section 4.
  */
 import type { Clock, Timer } from '../kernel/clock.ts';
 import { type ErrorCode, ToruaError } from '../kernel/errors.ts';

@@ -178,7 +178,12 @@ test('neither a supervisor nor its child outlives the process that started it', 
     process.execPath,
     [
       '-e',
-      `const c = require('child_process').spawn(process.execPath, ${JSON.stringify(['--import', 'tsx', 'src/cli/main.ts', ...words])}, { stdio: 'ignore' }); console.log(c.pid); setInterval(() => {}, 1000)`,
+      [
+        `const words = ${JSON.stringify(['--import', 'tsx', 'src/cli/main.ts', ...words])};`,
+        "const { spawn } = require('child_process');",
+        "console.log(spawn(process.execPath, words, { stdio: 'ignore' }).pid);",
+        'setInterval(() => {}, 1000);',
+      ].join('\n'),
     ],
     { cwd: root },
   );

@@ -23,7 +23,7 @@ import { openCopy } from '../../src/shard/open-copy.ts';
 import type { ShardCopy } from '../../src/shard/shard-copy.ts';
 import type { Outcome, ShardStore, StoreFactory } from '../../src/shard/store.ts';
 import { ValueCache } from '../../src/shard/value-cache.ts';
-import type { DeleteManyWrite, Write } from '../../src/shard/write.ts';
+import type { Write } from '../../src/shard/write.ts';
 import { SimClock } from '../simulation/sim-clock.ts';
 import { SimDisk } from '../simulation/sim-disk.ts';
 import { simRandom } from '../simulation/sim-random.ts';
@@ -307,11 +307,6 @@ export const etagOfText = (value: string): string => etagOf(TEXT, Buffer.from(va
 /** The value of an answer as text; undefined for a key that does not exist. */
 export function textOf(answer: KeyAnswer): string | undefined {
   return answer.status === 404 ? undefined : (answer.value?.toString('utf8') ?? '');
-}
-
-/** A page of a range delete, for tests that go below `deletePage`. */
-export function deleteManyOf(keys: readonly string[], opId: string): DeleteManyWrite {
-  return { verb: 'deleteMany', keys, next: undefined, range: 'test', opId, callerOpId: false };
 }
 
 /** A promise and the hand that resolves it. */

@@ -107,6 +107,18 @@ describe('owning a term', () => {
     expect(world.copy.term).toBe(0);
   });
 
+  test('a release that cannot be written leaves the shard where it is', async () => {
+    const world = await shardWorld();
+    world.disk.syncFails = ({ path }) => path.endsWith('MANIFEST.tmp');
+    await expect(world.settle(world.copy.release(term(1)))).rejects.toMatchObject({
+      code: 'storage_failed',
+    });
+    world.disk.syncFails = undefined;
+    expect([world.copy.fence, world.copy.term]).toEqual([0, 0]);
+    await world.settle(world.copy.assume(term(1)));
+    expect(await world.put('a', 'x')).toMatchObject({ status: 204 });
+  });
+
   test('a fence is not lost to another change of the manifest', async () => {
     const world = await shardWorld();
     world.faults.apply = (keys) => {
@@ -183,10 +195,10 @@ describe('opening and closing', () => {
     await world.put('a', 'x');
     await world.close();
     const { parts } = await world.parts();
-    const path = `${COPY_DIRECTORY}/blobs`;
+    const path = `${COPY_DIRECTORY}/blobs/incoming`;
     let isFailing = true;
     world.disk.beforeCall = (call) => {
-      if (isFailing && call.kind === 'syncDirectory' && call.path === path) {
+      if (isFailing && call.kind === 'makeDirectory' && call.path === path) {
         throw new Error('not now');
       }
     };
@@ -305,7 +317,10 @@ describe('opening and closing', () => {
     expect(world.copy.storedTotals).toEqual({ keys: 1, bytes: 5 });
     await world.settle(world.copy.compact());
     expect((await world.settle(world.copy.sizes())).base).toBeGreaterThan(0);
-    expect(world.events).toMatchObject([{ type: 'maintained', report: { did: 'rewrite' } }]);
+    expect(world.events).toMatchObject([
+      { type: 'applied', rows: 2 },
+      { type: 'maintained', report: { did: 'rewrite' } },
+    ]);
   });
 
   // @req: shard.base, shard.base.complete

@@ -8,7 +8,7 @@ import { expect, test } from 'vitest';
 import { play } from './sim-run.ts';
 
 const only = process.env['TORUA_SEED'];
-const count = Number(process.env['TORUA_SEEDS'] ?? 1_000);
+const count = Number(process.env['TORUA_SEEDS'] || 1_000);
 
 /** Plays the seed; a failure names it and how to see it again. */
 async function told(seed: number, onTrace?: (line: string) => void): Promise<void> {
@@ -32,6 +32,7 @@ test.skipIf(only !== undefined)(
   300_000 + count * 1_000,
 );
 
+// @req: sim.replay
 // @req: sim.replay
 test.skipIf(only !== undefined)('the same seed gives the same trace', async () => {
   for (const seed of [3, 17, 42]) {
