@@ -54,7 +54,7 @@ docs: $(INSTALLED) ## generate docs/reference and docs/roadmap.md
 	node --import tsx scripts/docs.mjs
 
 simulate: $(INSTALLED) ## play more seeds of the simulation (SEEDS=10000)
-	TORUA_SEEDS="$(SEEDS)" npx vitest run --project simulation
+	SIMULATION_SEEDS="$(SEEDS)" npx vitest run --project simulation
 
 fix: $(INSTALLED) ## format the code and repair what the linter can
 	npx biome check --write .

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { killRounds } from '../../test/contract/shard-store-kills.ts';
 import { collision, foldingCosts, readLatencies, recovery, sustained } from './strategies.ts';
 
+// @req: shard.checkpoint.measured
 const [kills = '0'] = process.argv.slice(2);
 
 async function inFolder<T>(work: (directory: string) => Promise<T>): Promise<T> {

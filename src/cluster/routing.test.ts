@@ -1,4 +1,5 @@
 /** From a key to the copy that serves it. */
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { TestLeader } from '../../test/contract/cluster-fixture.ts';
 import { buildRoutingTable, placeOfKey } from './routing.ts';
@@ -24,6 +25,27 @@ describe('routing', () => {
 
   test.each(GOLDEN)('%s belongs to shard %d of 4', (key, shardId) => {
     expect(placeOfKey(table, key).shardId).toBe(shardId);
+  });
+
+  // @req: tests.properties, state.routing
+  test('sends every key to the shard of its FNV-1a hash, whatever the number of shards', () => {
+    const hash = (key: string): bigint =>
+      [...Buffer.from(key)].reduce(
+        (sum, byte) => BigInt.asUintN(32, (sum ^ BigInt(byte)) * 16_777_619n),
+        2_166_136_261n,
+      );
+    const tables = [1, 3, 4, 64].map((numShards) => {
+      const formed = new TestLeader(numShards);
+      formed.formOf('n1');
+      return buildRoutingTable(formed.state);
+    });
+    fc.assert(
+      fc.property(fc.string({ unit: 'grapheme' }), fc.constantFrom(...tables), (key, any) => {
+        const { shardId, target } = placeOfKey(any, key);
+        expect(shardId).toBe(Number(hash(key) % BigInt(any.numShards)));
+        expect(target?.nodeId).toBe('n1');
+      }),
+    );
   });
 
   // @req: state.routing

@@ -56,6 +56,11 @@ export function registerAdmission(
     traffic.closing = true;
     done();
   });
+  // A connection that was busy when the end began would stay open for another request, and the end wait for it.
+  app.addHook('onResponse', (request, _reply, done) => {
+    if (traffic.closing) request.raw.socket.end();
+    done();
+  });
 }
 
 /** The request is over, whichever way: answered, or its client is gone. Counts once. */

@@ -43,6 +43,31 @@ test('a scan shows segments, batches, records, positions and the verdict, and ch
   });
 });
 
+// @req: log.last-seqs
+test('every segment begins with the last seq of each copy, also of those that are silent', async () => {
+  const world = await logWorld({ limits: { segmentBytes: 600 } });
+  const log = await world.open();
+  await world.fill(log, { copy: 2, from: 1, to: 2 });
+  await world.fill(log, { copy: 1, from: 1, to: 20 });
+  await world.settle(log.close());
+  const events = await scanned(world);
+  const begun = events.flatMap((event, at) => (event.kind === 'segment' ? [at] : []));
+  expect(begun.length).toBeGreaterThan(3);
+  let last = 0;
+  for (const at of begun.slice(1)) {
+    const before = events
+      .slice(last, at)
+      .flatMap((one) => (one.kind === 'records' ? one.records : []));
+    const seen = before.filter(({ copyId }) => copyId === copyOf(1)).at(-1)?.seq;
+    const positions = events[at + 1];
+    if (positions?.kind !== 'positions') throw new Error(`segment begins with ${positions?.kind}`);
+    const seqs = new Map(positions.positions.map((one) => [one.copyId, one.seq]));
+    expect(seqs.get(copyOf(2))).toBe(2);
+    if (seen !== undefined) expect(seqs.get(copyOf(1))).toBe(seen);
+    last = at;
+  }
+});
+
 test('a scan of nothing ends with a clean verdict', async () => {
   const world = await logWorld();
   expect(await scanned(world)).toEqual([

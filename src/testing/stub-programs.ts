@@ -24,6 +24,8 @@ const server = createServer(async (request, response) => {
     healthy_nodes: nodes.size, total_shards: 4, assigned_shards: 4, cluster_state: status, uptime: 1, state_version: 1 });
   if (pathname === '/cluster/events') return json(response, 200, { events: [{ seq: 1, time: 't', type: 'node_joined', node_id: 'node-1' }], next: 0 });
   if (pathname === '/cluster/reset') { values.clear(); return response.writeHead(204).end(); }
+  if (pathname === '/data') return json(response, 200, { keys: [...values].map(([path, value]) => ({
+    key: decodeURIComponent(path.slice(6)), etag: 'e', bytes: value.length, content_type: 'text/plain' })) });
   if (pathname.startsWith('/data/')) {
     if (request.method === 'PUT') { values.set(pathname, body); return response.writeHead(204, { etag: '"e"' }).end(); }
     const value = values.get(pathname);

@@ -194,7 +194,7 @@ describe('nodes that want to be somebody else', () => {
     expect(impostor.exit()).toBeUndefined();
   });
 
-  // @req: data.foreign-cluster
+  // @req: data.foreign-cluster, trouble.foreign-directory
   test('the data directory of another cluster is refused, and stays as it is', async () => {
     const other = await startCluster({ nodes: 1 });
     await other.client.put('theirs', 'v');

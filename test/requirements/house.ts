@@ -37,7 +37,7 @@ export const HOUSE: Requirement[] = [
     'trouble.two-nodes-one-id':
       'Of two nodes with one id the second is refused and the first goes on.',
     'trouble.foreign-directory':
-      "A node with another cluster's directory stops with a clear line and loses nothing.",
+      "A node with another cluster's directory is refused with a clear reason and loses nothing.",
     'trouble.shared-directory':
       'One data directory for two processes: the second stops with a clear line.',
     'trouble.garbage-node':

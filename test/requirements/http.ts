@@ -28,7 +28,6 @@ export const HTTP: Requirement[] = promised('contract 1', {
     'Without CLUSTER_TOKEN internal routes answer loopback peers only; others get 403 cluster_token_required.',
   'http.deadline.header':
     "x-torua-deadline-ms from 1 to 600,000 sets a request's deadline; other values are a 400.",
-  'http.deadline.body-wins': 'A timeout in the body wins over the header.',
   'http.deadline.default': 'REQUEST_TIMEOUT is the deadline of requests that name none.',
   'http.deadline.exceeded': 'A request over its deadline gets 504 deadline_exceeded.',
   'http.deadline.stream': "A stream's deadline counts the time without progress.",
@@ -49,7 +48,6 @@ export const HTTP: Requirement[] = promised('contract 1', {
   'http.gzip.limit': 'Limits count unpacked bytes.',
   'http.gzip.answer': 'Answers over 8 KiB are compressed when accept-encoding asks.',
   'http.gzip.compressed-value': 'Stored values that are compressed already are left alone.',
-  'http.long-work': 'Long work answers 202 and is watched with GET on the same path.',
   'http.no-redirect': 'Data reads and writes never redirect.',
   'http.livez': 'GET /livez answers 200 while the process runs.',
   'http.readyz.coordinator':

@@ -31,6 +31,7 @@ export const LATER: Requirement[] = [
     'Moves of data: shards with data stay where they are until they can be copied and switched.',
     {
       'moves.assign': 'POST /shards/assign moves a primary with its data, or adds a replica.',
+      'http.long-work': 'Long work answers 202 and is watched with GET on the same path.',
       'moves.move': 'POST /shards/{id}/move moves a copy from one node to another.',
       'moves.maintenance': 'POST /nodes/maintenance moves the primaries of nodes away.',
       'moves.evacuate':
@@ -83,4 +84,9 @@ export const LATER: Requirement[] = [
   ...deferred('contract 1', 'Users and roles: until they exist every user may do everything.', {
     'access.roles': "The access of a route is checked against a user's role.",
   }),
+  ...deferred(
+    'contract 1',
+    'Bodies with a timeout of their own come with the graph: POST /cypher is the first.',
+    { 'http.deadline.body-wins': 'A timeout in the body wins over the header.' },
+  ),
 ];

@@ -2,13 +2,13 @@
  * A thousand clusters, each with users and misfortunes of its own; every one must keep every promise.
  *
  * TORUA_SEED=<n>    plays this one seed and prints its trace.
- * TORUA_SEEDS=<n>   plays that many seeds instead of 1,000 (`make simulate`).
+ * SIMULATION_SEEDS=<n>   plays that many seeds instead of 1,000 (`make simulate`).
  */
 import { expect, test } from 'vitest';
 import { play } from './sim-run.ts';
 
 const only = process.env['TORUA_SEED'];
-const count = Number(process.env['TORUA_SEEDS'] || 1_000);
+const count = Number(process.env['SIMULATION_SEEDS'] || 1_000);
 
 /** Plays the seed; a failure names it and how to see it again. */
 async function told(seed: number, onTrace?: (line: string) => void): Promise<void> {
@@ -47,7 +47,7 @@ test.skipIf(only !== undefined)(
   async () => {
     for (let seed = 1; seed <= 10; seed += 1) {
       const { operations, unanswered } = await play(seed, { faults: false });
-      expect(operations).toBeGreaterThan(50);
+      expect(operations).toBeGreaterThan(20);
       expect(unanswered).toBe(0);
     }
   },

@@ -133,7 +133,8 @@ class Run {
     if (this.#options.faults !== false) faults.start();
     else await this.#whole();
     // Shards that nobody has written to yet may still move.
-    clock.after(this.#random.pick([0, 0, 3_000]), () => this.#users.start(4, 150));
+    const pauseMsMax = this.#random.pick([40, 150, 150]);
+    clock.after(this.#random.pick([0, 0, 3_000]), () => this.#users.start(4, pauseMsMax));
     await this.#go(this.#random.pick([4_000, 8_000]));
     this.#users.stop();
     const { asked, unanswered } = this.#users;
