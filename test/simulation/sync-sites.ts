@@ -1,9 +1,10 @@
 /** Naming sync calls: where in the code, and of what kind of file, because `writeAtomically` has many users. */
 import type { SyncCall } from './sim-disk.ts';
 
-/** The call's name, the same in every run and on every line of an unchanged file. */
+/** The call's name: the line that calls, and the kind of path; the same in every run of unchanged code. */
 export function syncName({ site, path, kind }: SyncCall): string {
-  return `${site} | ${kind} ${kindOfPath(path)}`;
+  // The frame that waits for the call is not always in the stack, so only the innermost one counts.
+  return `${site.split(' < ')[0]} | ${kind} ${kindOfPath(path)}`;
 }
 
 /** The path without what differs from run to run. */
