@@ -1,5 +1,5 @@
 /**
- * `make bench`: measures a real cluster and writes docs/benchmarks.md. BENCH_SECONDS shortens the runs while trying
+ * `make bench`: measures a real cluster and writes docs/benchmarks.md. BENCH_SECONDS and BENCH_RECOVERY_KEYS shorten it while trying
  * something out; what is committed is measured with the default.
  */
 import { execFileSync } from 'node:child_process';
@@ -19,7 +19,7 @@ import {
 } from './scenarios.ts';
 
 const MIB = 2 ** 20;
-const recoveryKeys = PUT_SECONDS < 30 ? 50_000 : 1_000_000;
+const recoveryKeys = Number(process.env['BENCH_RECOVERY_KEYS'] ?? 1_000_000);
 const step = async <T>(name: string, work: () => Promise<T>): Promise<T> => {
   process.stderr.write(`${name} ... `);
   const began = performance.now();
@@ -34,8 +34,8 @@ const hop = await step('the hop alone', measureHop);
 const large = await step('large values', largeValues);
 const joined = await step('registration', registration);
 const recovery = await step('recovery', () => startAndRecovery(recoveryKeys));
-const grown = await step('growth', () => growth(PUT_SECONDS < 30 ? 50_000 : 200_000, 25_000));
-const kills = await step('kill rounds', () => killRounds(PUT_SECONDS < 30 ? 3 : 20));
+const grown = await step('growth', () => growth(200_000, 25_000));
+const kills = await step('kill rounds', () => killRounds(20));
 
 const at64 = small.byConnections['64'];
 const at1 = small.byConnections['1'];

@@ -40,6 +40,8 @@ export async function openDataDirectory(
   const lock = await disk.lock(`${path}/LOCK`);
   try {
     const directoryId = bytes ? checkFormat(bytes, path, kind) : random.hex(8);
+    // The life before may have died before FORMAT's name was durable; other names must not outlive it.
+    if (bytes) await disk.syncDirectory(path);
     if (!bytes) {
       const format = { format: DIRECTORY_FORMAT, kind, directory_id: directoryId };
       await writeAtomically(disk, path, 'FORMAT', Buffer.from(`${JSON.stringify(format)}\n`));

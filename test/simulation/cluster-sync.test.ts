@@ -10,7 +10,7 @@ const SEEDS_MAX = 300;
 
 /**
  * Calls that other tests prove, because a cluster's run shows their absence too seldom; without the line's number.
- * `log/`: log-sync.test.ts, with stories made for the purpose. The other: names.test.ts.
+ * `log/`: log-sync.test.ts, with stories made for the purpose. The others: names.test.ts.
  */
 const PROVED_ELSEWHERE = [/^log\//, /^node\/copy-set.ts \| directory node\/copies\/<copy>$/];
 

@@ -100,47 +100,102 @@ export function told(entries: readonly Entry[]): string {
 }
 
 /** Steps of the search before it gives up: a run that needs more says nothing and must be made smaller. */
-const STEPS_MAX = 2_000_000;
+const STEPS_MAX = 100_000;
+
+/** Whether some order explains the answers. */
+export function isRegister(all: readonly Entry[]): boolean {
+  const entries = all.filter((entry) => entry.answer.kind !== 'unknown' || isNamed(entry, all));
+  return new Search(entries).run();
+}
+
+/** Whether anything tells of the value that a write of unknown outcome may have left. */
+function isNamed({ question }: Entry, all: readonly Entry[]): boolean {
+  if (question.verb !== 'put') return true;
+  const { etag } = question;
+  return all.some(({ answer, question: other }) => {
+    const isWanted =
+      other.verb !== 'get' && other.condition.kind === 'ifMatch' && other.condition.etag === etag;
+    return isWanted || ('etag' in answer && answer.etag === etag);
+  });
+}
 
 /**
- * Whether some order explains the answers. The search of Wing and Gong with the memory of Lowe: what was tried with the
- * same operations done and the same value is not tried again.
+ * The search of Wing and Gong with the memory of Lowe: what was tried with the same operations done and the same value
+ * is not tried again. An answer that changes nothing and fits is taken at once: it can only stand in the way later.
  */
-export function isRegister(all: readonly Entry[]): boolean {
-  const entries = [...all].sort((left, right) => left.askedAt - right.askedAt);
-  const done = new Uint8Array(entries.length);
-  const seen = new Set<string>();
-  let steps = 0;
-  const search = (value: string | undefined, left: number): boolean => {
+class Search {
+  readonly #entries: readonly Entry[];
+  readonly #done: Uint8Array;
+  readonly #seen = new Set<string>();
+  #steps = 0;
+
+  constructor(entries: readonly Entry[]) {
+    this.#entries = [...entries].sort((left, right) => left.askedAt - right.askedAt);
+    this.#done = new Uint8Array(entries.length);
+  }
+
+  run(): boolean {
+    const certain = this.#entries.filter(({ answer }) => answer.kind !== 'unknown');
+    return this.#from(undefined, certain.length);
+  }
+
+  #from(value: string | undefined, left: number): boolean {
     if (left === 0) return true;
-    steps += 1;
-    if (steps > STEPS_MAX) throw new Error('the history of one key is too long to be checked');
-    const memory = `${value ?? ''}/${Buffer.from(done).toString('latin1')}`;
-    if (seen.has(memory)) return false;
-    seen.add(memory);
-    // Nothing may take effect behind the answer of an operation that has not.
-    let firstAnswer = Number.POSITIVE_INFINITY;
-    for (let index = 0; index < entries.length; index += 1) {
-      const entry = entries[index] as Entry;
-      if (entry.askedAt > firstAnswer) break;
-      if (done[index] === 0) firstAnswer = Math.min(firstAnswer, entry.answeredAt);
-    }
-    for (let index = 0; index < entries.length; index += 1) {
-      const entry = entries[index] as Entry;
-      if (entry.askedAt > firstAnswer) break;
-      if (done[index] !== 0) continue;
-      const next = effect(entry, value);
-      if (next === 'impossible') continue;
-      done[index] = 1;
-      const certain = entry.answer.kind === 'unknown' ? 0 : 1;
-      if (search(next.value, left - certain)) return true;
-      done[index] = 0;
-    }
+    this.#steps += 1;
+    if (this.#steps > STEPS_MAX)
+      throw new Error('the history of one key is too long to be checked');
+    const memory = `${value ?? ''}/${Buffer.from(this.#done).toString('latin1')}`;
+    if (this.#seen.has(memory)) return false;
+    this.#seen.add(memory);
+    const next = this.#candidates(value);
+    const idle = next.find(({ entry }) => isIdle(entry));
+    if (idle) return this.#take(idle, left);
+    // What was certainly done first: most of what is unknown is not needed.
+    const [sure, unsure] = [next.filter(isSure), next.filter((one) => !isSure(one))];
+    return [...sure, ...unsure].some((one) => this.#take(one, left));
+  }
+
+  #take({ index, entry, value }: Candidate, left: number): boolean {
+    this.#done[index] = 1;
+    if (this.#from(value, left - (entry.answer.kind === 'unknown' ? 0 : 1))) return true;
+    this.#done[index] = 0;
     return false;
-  };
-  const certain = entries.filter(({ answer }) => answer.kind !== 'unknown').length;
-  return search(undefined, certain);
+  }
+
+  /** What may take effect next: nothing behind the answer of an operation that has not. */
+  #candidates(value: string | undefined): Candidate[] {
+    const next: Candidate[] = [];
+    let hasLooseDelete = false;
+    let firstAnswer = Number.POSITIVE_INFINITY;
+    for (let index = 0; index < this.#entries.length; index += 1) {
+      const entry = this.#entries[index] as Entry;
+      if (entry.askedAt > firstAnswer) break;
+      if (this.#done[index] !== 0) continue;
+      firstAnswer = Math.min(firstAnswer, entry.answeredAt);
+      const after = effect(entry, value);
+      if (after === 'impossible') continue;
+      // Deletes of unknown outcome are all alike once they were asked, so one stands for all.
+      if (isLooseDelete(entry)) {
+        if (hasLooseDelete) continue;
+        hasLooseDelete = true;
+      }
+      next.push({ index, entry, value: after.value });
+    }
+    return next;
+  }
 }
+
+/** An operation that may take effect now, and the value behind it. */
+interface Candidate {
+  readonly index: number;
+  readonly entry: Entry;
+  readonly value: string | undefined;
+}
+
+const isIdle = ({ answer }: Entry): boolean => answer.kind === 'found' || answer.kind === 'unmet';
+const isLooseDelete = ({ question, answer }: Entry): boolean =>
+  answer.kind === 'unknown' && question.verb === 'delete' && question.condition.kind === 'none';
+const isSure = ({ entry }: Candidate): boolean => entry.answer.kind !== 'unknown';
 
 /** The value behind the operation, if it can have answered so now. */
 function effect(
@@ -154,7 +209,8 @@ function effect(
     return !holds && answer.etag === value ? { value } : 'impossible';
   }
   // Of an unknown outcome without effect there is nothing to try.
-  if (!holds) return 'impossible';
+  const isVain = answer.kind === 'unknown' && question.verb === 'delete' && value === undefined;
+  if (!holds || isVain) return 'impossible';
   return { value: question.verb === 'put' ? question.etag : undefined };
 }
 

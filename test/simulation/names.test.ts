@@ -3,6 +3,7 @@
  * them they must survive a power failure.
  */
 import { expect, test } from 'vitest';
+import { openDataDirectory } from '../../src/kernel/data-directory.ts';
 import { copyId, shardUid } from '../../src/kernel/ids.ts';
 import { silentLogger } from '../../src/kernel/logger.ts';
 import { CopySet, type CopySetParts } from '../../src/node/copy-set.ts';
@@ -29,6 +30,23 @@ test('a copy that is found at start is still there after a power failure', async
     disk.crash();
     const manifest = await readManifest(disk.boot(), COPY);
     expect(manifest !== undefined, `seed ${seed}`).toBe(isFound);
+  }
+});
+
+test('a data directory that was opened once can be opened after any power failure', async () => {
+  for (let seed = 1; seed <= SEEDS; seed += 1) {
+    const disk = await diskWith(seed, '/data');
+    const random = simRandom(seed);
+    const open = () => openDataDirectory({ disk: disk.boot(), random }, '/data/n1', 'node');
+    disk.beforeCall = ({ kind, path }) => {
+      if (kind === 'syncDirectory' && path === '/data/n1') disk.kill();
+    };
+    await expect(open()).rejects.toThrow();
+    disk.beforeCall = undefined;
+    const { directoryId } = await open();
+    await disk.boot().makeDirectory('/data/n1/log');
+    disk.crash();
+    expect((await open()).directoryId, `seed ${seed}`).toBe(directoryId);
   }
 });
 

@@ -80,6 +80,9 @@ export class Faults {
   }
 }
 
+/** Longest jump forward of a wall clock, milliseconds. */
+const FORWARD_MS_MAX = 10_000;
+
 /** Directories in which new names matter. */
 const NAMES = [/\/copies$/, /\/copies\/\w{16}$/, /\/blobs$/, /\/blobs\/\w\w$/, /\/data\/n\d$/];
 
@@ -183,7 +186,10 @@ const FAULTS = {
   },
   jumpClock: ({ cluster, random, trace }) => {
     const machine = anyMachine(cluster, random);
-    const byMs = (random.float() - 0.5) * random.pick([500, 60_000, 7_200_000]);
+    // Forward only so far that ids of operations stay within the window in which they are remembered.
+    const byMs = random.chance(0.5)
+      ? random.float() * random.pick([500, FORWARD_MS_MAX])
+      : -random.float() * random.pick([500, 60_000, 7_200_000]);
     trace(`${machine.name} jumps by ${byMs.toFixed(0)} ms`);
     machine.wallOffsetMs += byMs;
     return undefined;

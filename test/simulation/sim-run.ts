@@ -110,7 +110,7 @@ class Run {
       cluster: this.cluster,
       history: this.#history,
       random: this.cluster.random('users'),
-      keys: Array.from({ length: random.pick([2, 8, 8]) }, (_, index) => `key-${index}`),
+      keys: Array.from({ length: random.pick([4, 8, 8]) }, (_, index) => `key-${index}`),
       trace,
       onBug,
     });
