@@ -12,7 +12,11 @@ const SEEDS_MAX = 300;
  * Calls that other tests prove, because a cluster's run shows their absence too seldom; without the line's number.
  * `log/`: log-sync.test.ts, with stories made for the purpose. The others: names.test.ts.
  */
-const PROVED_ELSEWHERE = [/^log\//, /^node\/copy-set.ts \| directory node\/copies\/<copy>$/];
+const PROVED_ELSEWHERE = [
+  /^kernel\/data-directory.ts \| directory (node|coordinator)$/,
+  /^log\//,
+  /^node\/copy-set.ts \| directory node\/copies\/<copy>$/,
+];
 
 // @req: sim.sync-removed
 test('without any one of its sync calls a cluster breaks a promise', async () => {
