@@ -41,7 +41,7 @@ test('the report names machine, versions, fdatasync calls and records per group'
   expect(measured('fdatasync calls, records per group')).toMatch(/^\d+, [\d.]+$/);
 });
 
-// @req: bench.put.cpu, bench.get.cpu, bench.latency, bench.loop-lag, bench.batched
+// @req: bench.batched
 test('each target is met, or open and explained', () => {
   expectMetOrOpen('bench.put.cpu', 'coordinator + node CPU per durable PUT');
   expectMetOrOpen('bench.get.cpu', 'coordinator + node CPU per warm GET');
