@@ -9,7 +9,7 @@ import { cruise } from 'dependency-cruiser';
 import extractTsConfig from 'dependency-cruiser/config-utl/extract-ts-config';
 
 /** Raise it when the tree has grown; lower it only together with the files that went. */
-const MODULES_MIN = 300;
+const MODULES_MIN = 570;
 const PLACES = ['src', 'test', 'features', 'bench', 'scripts'];
 
 /** Violations and number of modules of the tree below `baseDirectory`, by the rules of this project. */
