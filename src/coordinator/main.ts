@@ -36,7 +36,7 @@ const EXIT_STORAGE_FAILED = 74;
 /** Bad configuration, a taken port, a locked directory: starting again would not help. */
 const EXIT_CONFIG = 78;
 /** Whatever is still open then is given up: a stopping process is gone within 10 s. */
-const SHUTDOWN_MS_MAX = 8_000;
+const SHUTDOWN_MS_MAX = 9_000;
 /** Requests that are still being answered after this are cut off, milliseconds. */
 const REQUESTS_MS_MAX = 4_000;
 

@@ -68,6 +68,7 @@ export class CoordinatorLink implements Service {
   readonly name = 'coordinator-link';
   readonly #parts: CoordinatorLinkParts;
   readonly #abort = new AbortController();
+  #wake: () => void = () => {};
   #current = 0;
   #registered = false;
   /** Once this node has said that it leaves it never registers again: that would make a ghost of it. */
@@ -97,12 +98,20 @@ export class CoordinatorLink implements Service {
       if (ok) backoffMs = REGISTER_BACKOFF_MS;
       else backoffMs = Math.min(backoffMs * 2, REGISTER_BACKOFF_MS_MAX);
       const waitMs = this.#registered ? this.#parts.healthIntervalMs() / 2 : backoffMs;
-      await pause(this.#parts.clock, waitMs, this.#abort.signal);
+      const waiting = new AbortController();
+      this.#wake = () => waiting.abort();
+      if (!this.#abort.signal.aborted) await pause(this.#parts.clock, waitMs, waiting.signal);
     }
+  }
+
+  /** Speaks to the coordinator now instead of at the next beat: a lease is wanted that was not there to be granted. */
+  hurry(): void {
+    this.#wake();
   }
 
   stop(): void {
     this.#abort.abort();
+    this.#wake();
   }
 
   async #talk(): Promise<boolean> {

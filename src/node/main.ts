@@ -33,7 +33,7 @@ const DRAIN_MS_MAX = 4_000;
 /** Requests that are still being answered after this are cut off, milliseconds. */
 const REQUESTS_MS_MAX = 1_500;
 /** Whatever is still open then is given up: a stopping process is gone within 10 s. */
-const SHUTDOWN_MS_MAX = 8_000;
+const SHUTDOWN_MS_MAX = 9_000;
 
 async function main(config: NodeConfig): Promise<void> {
   await checkAddress({ address: config.listen, variable: 'NODE_LISTEN' });

@@ -211,6 +211,8 @@ export class NodeRuntime {
     const taken = await this.stored.accept(state);
     if (taken) this.world.logger.debug({ version: state.version }, 'cluster state stored');
     await this.copies.reconcile(this.stored.current ?? state);
+    // The first state founds the cluster: before it there was no lease, and the next beat may be a second away.
+    if (taken && !this.lease.held) this.link.hurry();
   }
 
   /** Keeps a registration's promise: the state is durable when this resolves, the copies follow it. */
