@@ -35,7 +35,7 @@ test("the document opens with the mission's own targets", () => {
   }
 });
 
-// @req: bench.report, done.bench
+// @req: bench.report
 test('the report names machine, versions, fdatasync calls and records per group', () => {
   expect(document).toMatch(/\d+ cores .*Node v\d+.*kuzu 0\.11\.3/);
   expect(measured('fdatasync calls, records per group')).toMatch(/^\d+, [\d.]+$/);
