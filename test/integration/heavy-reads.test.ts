@@ -147,7 +147,7 @@ function startNode(coordinator: string): Program {
   });
 }
 
-// `node.heavy-reads` and what rests on it are open in the ledger: this holds on a quiet machine and not reliably beside
+// `node.heavy-reads` and what rests on it are open in the ledger: this was seen to hold, but not reliably beside
 // other work, so it is played by hand (HEAVY_READS=1) until it does.
 test.runIf(process.env['HEAVY_READS'] === '1')(
   'eight endless heavy reads leave PUT p99 under 100 ms, no health check fails, checkpoints go on',
