@@ -4,7 +4,9 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 /** Number of results that passed and failed; skipped ones are neither. A report that cannot be read counts as failed. */
 export function countReports(directory) {
   const sum = { passed: 0, failed: 0 };
-  for (const name of existsSync(directory) ? readdirSync(directory) : []) {
+  const entries = existsSync(directory) ? readdirSync(directory, { withFileTypes: true }) : [];
+  // reports/coverage is a folder, and it is there only when every unit test passed.
+  for (const { name } of entries.filter((entry) => entry.isFile())) {
     const counts = countReport(name, readFileSync(`${directory}/${name}`, 'utf8'));
     sum.passed += counts.passed;
     sum.failed += counts.failed;

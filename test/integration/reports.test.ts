@@ -1,6 +1,9 @@
 /** The numbers that the continuous integration ends with are those of the reports. */
-import { expect, test } from 'vitest';
-import { countCucumber, countJunit, junitOf } from '../../scripts/reports.mjs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import { countCucumber, countJunit, countReports, junitOf } from '../../scripts/reports.mjs';
 
 test('a junit report counts passed and failed, and skipped as neither', () => {
   const text = `<testsuites name="v" tests="9" failures="2" errors="0">
@@ -30,4 +33,13 @@ test('the checks report is a junit report', () => {
   ]);
   expect(countJunit(text)).toEqual({ passed: 1, failed: 1 });
   expect(text).toContain('a &#60;b&#62;');
+});
+
+test('the sum is over the files of the folder, beside the folder of the coverage', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'torua-reports-'));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  writeFileSync(join(folder, 'junit.xml'), junitOf([{ name: 'a', ok: true, seconds: 1 }]));
+  writeFileSync(join(folder, 'cucumber.json'), 'half a rep');
+  mkdirSync(join(folder, 'coverage'));
+  expect(countReports(folder)).toEqual({ passed: 1, failed: 1 });
 });
