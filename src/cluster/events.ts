@@ -65,6 +65,13 @@ export type ClusterEvent =
       readonly nodeId: string;
       readonly copyId: string;
     }
+  | {
+      /** The store of the shard refused this record; it waits until an operator skips it or the key is written again. */
+      readonly type: 'record_kept_aside';
+      readonly shardId: number;
+      readonly nodeId: string;
+      readonly recordSeq: number;
+    }
   | { readonly type: 'shard_red'; readonly shardId: number }
   | { readonly type: 'shard_unassigned'; readonly shardId: number; readonly nodeId: string }
   | { readonly type: 'cluster_formed'; readonly nodes: number; readonly shards: number }

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { codeOf, TestLeader } from '../../test/contract/cluster-fixture.ts';
 import type { HeldCopy } from '../protocol/messages.ts';
 import { bytesByShard, emptyShards, holderReport, type VolatileFacts } from './facts.ts';
-import { commandsOfReport, requireSender } from './heartbeat.ts';
+import { commandsOfReport, newlyKeptAside, requireSender } from './heartbeat.ts';
 import { shardsOf } from './state-access.ts';
 
 function formed(): TestLeader {
@@ -100,5 +100,21 @@ describe('a heartbeat', () => {
     ]);
     leader.register('n1', { incarnation: 'n1-2', copies: [] });
     expect(commandsOfReport(leader.state, 'n1', fenced)).toEqual([]);
+  });
+
+  // @req: shard.apply.aside
+  test('tells of each record that is kept aside once', () => {
+    const leader = formed();
+    const [first] = leader.held('n1') as [HeldCopy];
+    const told = (before: HeldCopy[], now: HeldCopy[]) =>
+      newlyKeptAside(leader.state, 'n1', { before, now });
+    const one = { ...first, keptAside: [7] };
+    const two = { ...first, keptAside: [7, 9] };
+    const event = { type: 'record_kept_aside', shardId: 0, nodeId: 'n1' };
+    expect(told([], [first])).toEqual([]);
+    expect(told([first], [one])).toEqual([{ ...event, recordSeq: 7 }]);
+    expect(told([one], [two])).toEqual([{ ...event, recordSeq: 9 }]);
+    expect(told([two], [two])).toEqual([]);
+    expect(told([], [{ ...one, copyId: 'ffffffffffffffff' as HeldCopy['copyId'] }])).toEqual([]);
   });
 });

@@ -3,6 +3,7 @@ import { ToruaError } from '../kernel/errors.ts';
 import type { ClusterState, NodeEntry } from '../protocol/cluster-state.ts';
 import type { HeldCopy } from '../protocol/messages.ts';
 import type { ClusterCommand } from './commands.ts';
+import type { ClusterEvent } from './events.ts';
 import { copiesOn, requireNode } from './state-access.ts';
 
 /**
@@ -46,4 +47,23 @@ export function commandsOfReport(
     commands.push({ kind: 'refence', shardUid: shard.shardUid, copyId: copy.copyId, fence });
   }
   return commands;
+}
+
+/** Records that a node's copies keep aside since its report before this one; a new leader hears of all of them once. */
+export function newlyKeptAside(
+  state: ClusterState,
+  nodeId: string,
+  reports: { readonly before: readonly HeldCopy[]; readonly now: readonly HeldCopy[] },
+): readonly ClusterEvent[] {
+  const before = new Map(reports.before.map((copy) => [copy.copyId, new Set(copy.keptAside)]));
+  const places = new Map(
+    copiesOn(state, nodeId).map(({ shardId, copy }) => [copy.copyId, shardId]),
+  );
+  return reports.now.flatMap(({ copyId, keptAside = [] }) => {
+    const shardId = places.get(copyId);
+    if (shardId === undefined) return [];
+    return keptAside
+      .filter((recordSeq) => before.get(copyId)?.has(recordSeq) !== true)
+      .map((recordSeq) => ({ type: 'record_kept_aside' as const, shardId, nodeId, recordSeq }));
+  });
 }

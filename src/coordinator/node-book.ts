@@ -43,6 +43,11 @@ export class NodeBook {
     notes.lastHeartbeatWallMs = this.#clock.wallMs();
   }
 
+  /** What the node said last; empty when it has not said anything yet. */
+  copiesOf(nodeId: string): readonly HeldCopy[] {
+    return this.#notes.get(nodeId)?.copies ?? [];
+  }
+
   noteLoad(nodeId: string, load: HeartbeatRequest['load']): void {
     this.#of(nodeId).load = load;
   }

@@ -57,6 +57,19 @@ describe('a registration', () => {
     });
   });
 
+  // @req: shard.apply.aside
+  test('or a heartbeat that tells of a record kept aside becomes an event', async () => {
+    const node = world.node('n1');
+    await world.join(runtime, node);
+    await world.clock.run({ forMs: 100 });
+    const [copy] = node.copies;
+    Object.assign(copy ?? {}, { keptAside: [3] });
+    await heartbeat(node);
+    await heartbeat(node);
+    const aside = runtime.events.since(0).events.filter(({ type }) => type.endsWith('aside'));
+    expect(aside).toMatchObject([{ type: 'record_kept_aside', node_id: 'n1', record_seq: 3 }]);
+  });
+
   // @req: coord.register.again
   test('of the same process again changes nothing and tells nobody', async () => {
     const node = world.node('n1');

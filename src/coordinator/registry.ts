@@ -2,7 +2,7 @@
 
 import { emptyShards } from '../cluster/facts.ts';
 import { formationProgress } from '../cluster/formation.ts';
-import { commandsOfReport, requireSender } from '../cluster/heartbeat.ts';
+import { commandsOfReport, newlyKeptAside, requireSender } from '../cluster/heartbeat.ts';
 import { leaseSpanMs } from '../cluster/lease.ts';
 import { findNode, isFormed } from '../cluster/state-access.ts';
 import { shardsOfNode } from '../cluster/summary.ts';
@@ -60,7 +60,7 @@ export class Registry {
       {
         accepted: () => {
           if (started) pusher.forget(node.id);
-          book.report(node.id, copies, { started });
+          this.#report(node.id, copies, { started });
         },
       },
     );
@@ -82,7 +82,7 @@ export class Registry {
     if (recovery.active)
       throw new ToruaError('node_not_found', 'The coordinator is recovering; register again.');
     const node = requireSender(keeper.state, request);
-    book.report(node.id, request.copies);
+    this.#report(node.id, request.copies);
     book.noteLoad(node.id, request.load);
     await this.#settle(node.id, request.copies);
     const { state, founded } = keeper;
@@ -128,8 +128,15 @@ export class Registry {
   /** What a node says it holds, brought into the state. */
   async settle(nodeId: string, copies: readonly HeldCopy[]): Promise<void> {
     if (findNode(this.#parts.keeper.state, nodeId) === undefined) return;
-    this.#parts.book.report(nodeId, copies);
+    this.#report(nodeId, copies);
     await this.#settle(nodeId, copies);
+  }
+
+  #report(nodeId: string, copies: readonly HeldCopy[], options: { started?: boolean } = {}): void {
+    const { keeper, book } = this.#parts;
+    const before = book.copiesOf(nodeId);
+    book.report(nodeId, copies, options);
+    keeper.announce(newlyKeptAside(keeper.state, nodeId, { before, now: copies }));
   }
 
   async #settle(nodeId: string, copies: readonly HeldCopy[]): Promise<void> {

@@ -5,6 +5,7 @@
  */
 
 import type { ClusterCommand, Reduction } from '../cluster/commands.ts';
+import type { ClusterEvent } from '../cluster/events.ts';
 import { reduce } from '../cluster/reduce.ts';
 import { buildRoutingTable, type RoutingTable } from '../cluster/routing.ts';
 import { assert } from '../kernel/assert.ts';
@@ -89,8 +90,17 @@ export class StateKeeper {
     });
   }
 
+  /** Tells of what happened: to users, and in the log. Also of what the document does not hold. */
+  announce(happened: readonly ClusterEvent[]): void {
+    const { clock, events, logger } = this.#parts;
+    for (const event of happened) {
+      events.add(event, clock.wallMs());
+      logger.info({ ...event }, 'cluster event');
+    }
+  }
+
   async #change(command: ClusterCommand, options: ChangeOptions): Promise<Reduction> {
-    const { clock, random, events } = this.#parts;
+    const { clock, random } = this.#parts;
     const before = this.#state;
     const reduction = reduce(before, command, {
       now: clock.wallMs(),
@@ -99,10 +109,7 @@ export class StateKeeper {
     });
     if (reduction.state !== before) await this.#commit(reduction.state, options.found ?? false);
     options.accepted?.();
-    for (const event of reduction.events) {
-      events.add(event, clock.wallMs());
-      this.#parts.logger.info({ ...event }, 'cluster event');
-    }
+    this.announce(reduction.events);
     for (const listener of this.#listeners) listener(reduction);
     return reduction;
   }

@@ -165,7 +165,7 @@ export class CopySet {
         lastSeq: copy?.lastSeq ?? position?.lastSeq ?? 0,
         fence: firstTermTaken(copy?.fence ?? slot.fence),
         state: slot.state,
-        ...(copy ? { empty: copy.empty, ...copy.storedTotals } : {}),
+        ...(copy ? { empty: copy.empty, ...copy.storedTotals, ...keptAsideOf(copy) } : {}),
       };
     });
   }
@@ -269,6 +269,10 @@ export class CopySet {
 
 /** On the wire a fence is the first term that is taken; on disk the last one that is refused, 0 for none. */
 const firstTermTaken = (fence: number): number => (fence === 0 ? 0 : fence + 1);
+
+function keptAsideOf({ keptAside }: ShardCopy): Pick<HeldCopy, 'keptAside'> {
+  return keptAside.length === 0 ? {} : { keptAside: [...keptAside] };
+}
 
 /** What the state assigns to one node. Shape: ascending shard number. */
 export function assignmentsOf(state: ClusterState, nodeId: string): Assignment[] {

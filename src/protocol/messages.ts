@@ -27,6 +27,8 @@ export const heldCopySchema = z.object({
   state: z.enum(['open', 'opening', 'in_doubt']).optional(),
   keys: z.number().int().min(0).optional(),
   bytes: z.number().int().min(0).optional(),
+  /** Seqs of records that its store refused and that wait for an operator; absent: none. */
+  kept_aside: z.array(z.number().int().min(1)).optional(),
 });
 
 /** POST /register. Without the last four fields: a node without data, as the original's clients send it. */
