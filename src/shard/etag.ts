@@ -1,16 +1,14 @@
 /** ETags and blob names: SHA-256 of content-type, a NUL and the bytes; the etag is its first 128 bits. */
-import { createHash } from 'node:crypto';
+import { createHash, hash } from 'node:crypto';
 
 /** Hex digits of an etag. */
 export const ETAG_DIGITS = 32;
 
 /** 32 hex digits without quotes. */
 export function etagOf(contentType: string, value: Uint8Array): string {
-  return createHash('sha256')
-    .update(`${contentType}\0`)
-    .update(value)
-    .digest('hex')
-    .slice(0, ETAG_DIGITS);
+  const head = Buffer.from(`${contentType}\0`);
+  // In one call: half of the cost of a Hash object for values of a hundred bytes.
+  return hash('sha256', Buffer.concat([head, value]), 'hex').slice(0, ETAG_DIGITS);
 }
 
 /** The same hash over a value that arrives in pieces; `digest` gives the blob's name, 64 hex digits. */

@@ -66,7 +66,8 @@ export function storedOf(
     etag: packed.toString('hex', 1, 17),
     bytes: Number(row.bytes),
     expiresAtMs: Number(row.expires),
-    ...(isBlob ? { blob: body.toString('hex', 0, 32) } : isWhole ? { value: body } : {}),
+    value: isWhole && !isBlob ? body : undefined,
+    blob: isBlob ? body.toString('hex', 0, 32) : undefined,
   };
 }
 

@@ -13,8 +13,8 @@ export type Knowledge = { readonly stored: StoredValue | undefined } | undefined
 
 /** A change that was appended and is not yet committed. */
 export interface PendingChange extends MemtableEntry {
-  /** True once the change is committed, false once it has failed. Never rejects. */
-  readonly settled: Promise<boolean>;
+  /** Resolves when the log has it, which is before it is committed here; rejects when the log refused it. */
+  readonly durable: Promise<void>;
 }
 
 /**
@@ -179,6 +179,7 @@ export class NewestValues {
   }
 
   #outdate(key: string): void {
+    if (this.#loads.size === 0) return;
     const load = this.#loads.get(key);
     if (!load) return;
     load.fresh = false;

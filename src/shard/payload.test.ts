@@ -31,7 +31,9 @@ describe('payloads', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary' }), fc.oneof(inline, blob), (key, stored) => {
         const isBlob = 'blob' in stored && stored.blob !== undefined;
-        expect(decodePut(encodePut({ key, stored }), isBlob)).toEqual({ key, stored });
+        const { payload, value } = encodePut({ key, stored });
+        expect(decodePut(payload, isBlob)).toEqual({ key, stored });
+        expect(value).toEqual('value' in stored ? stored.value : undefined);
       }),
     );
   });
@@ -44,7 +46,7 @@ describe('payloads', () => {
       expiresAtMs: 0,
       value: Buffer.from('x'),
     };
-    const payload = encodePut({ key: 'k', stored });
+    const { payload } = encodePut({ key: 'k', stored });
     const { value } = decodePut(payload, false).stored;
     payload.fill(0);
     expect(value?.toString()).toBe('x');
@@ -72,8 +74,8 @@ describe('payloads', () => {
 
   test.each([0, 31, 33])('a put cut to %i bytes is noticed', (length) => {
     const stored = { contentType: 'text/plain', etag: '0'.repeat(32), bytes: 0, expiresAtMs: 0 };
-    const payload = encodePut({ key: 'key', stored }).subarray(0, length);
-    expect(() => decodePut(payload, false)).toThrow('too short');
+    const { payload } = encodePut({ key: 'key', stored });
+    expect(() => decodePut(payload.subarray(0, length), false)).toThrow('too short');
   });
 
   test('an etag of another length is a bug', () => {

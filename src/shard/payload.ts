@@ -24,8 +24,11 @@ export interface DeleteManyPayload {
 const ETAG_BYTES = 16;
 const PUT_HEAD_BYTES = 8 + ETAG_BYTES + 4 + 2 + 2;
 
-/** Layout: expires (8), etag (16), bytes (4), key length (2), content-type length (2), key, content-type, value or blob. */
-export function encodePut(put: PutPayload): Buffer {
+/**
+ * The payload of a put, and its inline value as a part of it.
+ * Layout: expires (8), etag (16), bytes (4), key length (2), content-type length (2), key, content-type, value or blob.
+ */
+export function encodePut(put: PutPayload): { payload: Buffer; value: Buffer | undefined } {
   assert(put.stored.etag.length === 2 * ETAG_BYTES, 'an etag has 32 hex digits');
   const keyBytes = Buffer.byteLength(put.key);
   const typeBytes = Buffer.byteLength(put.stored.contentType);
@@ -38,8 +41,9 @@ export function encodePut(put: PutPayload): Buffer {
   buffer.writeUInt16BE(typeBytes, 30);
   buffer.write(put.key, PUT_HEAD_BYTES, 'utf8');
   buffer.write(put.stored.contentType, PUT_HEAD_BYTES + keyBytes, 'utf8');
-  value.copy(buffer, PUT_HEAD_BYTES + keyBytes + typeBytes);
-  return buffer;
+  const valueAt = PUT_HEAD_BYTES + keyBytes + typeBytes;
+  value.copy(buffer, valueAt);
+  return { payload: buffer, value: put.stored.value && buffer.subarray(valueAt) };
 }
 
 /** The put of a payload; the value is a copy, so that it does not hold the log's buffer in memory. */
@@ -56,7 +60,8 @@ export function decodePut(payload: Buffer, isBlob: boolean): PutPayload {
       etag: payload.toString('hex', 8, 24),
       bytes: payload.readUInt32BE(24),
       expiresAtMs: readTime(payload, 0),
-      ...(isBlob ? { blob: rest.toString('hex') } : { value: Buffer.from(rest) }),
+      value: isBlob ? undefined : Buffer.from(rest),
+      blob: isBlob ? rest.toString('hex') : undefined,
     },
   };
 }

@@ -21,9 +21,16 @@ export function contentOf(write: Write, nowMs: number): RecordContent {
   switch (write.verb) {
     case 'put': {
       const { key } = write;
-      const stored = { ...write.stored, expiresAtMs: expiryOf(nowMs, write.ttlMs) };
-      const kind = stored.blob === undefined ? RECORD_KIND.put : RECORD_KIND.putBlob;
-      return { kind, payload: encodePut({ key, stored }), changes: [[key, stored]] };
+      const { contentType, etag, bytes, blob } = write.stored;
+      const expiresAtMs = expiryOf(nowMs, write.ttlMs);
+      const { payload, value } = encodePut({
+        key,
+        stored: { contentType, etag, bytes, expiresAtMs, value: write.stored.value, blob },
+      });
+      const kind = blob === undefined ? RECORD_KIND.put : RECORD_KIND.putBlob;
+      // The record's own bytes, not the caller's: a frame must not stay in memory for as long as one of its values.
+      const stored = { contentType, etag, bytes, expiresAtMs, value, blob };
+      return { kind, payload, changes: [[key, stored]] };
     }
     case 'delete': {
       const payload = encodeDelete(write.key);

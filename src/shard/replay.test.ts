@@ -73,7 +73,7 @@ describe('a record', () => {
   });
 
   test('of each kind has its answer', () => {
-    const payload = encodePut({ key: 'k', stored: { ...inline, expiresAtMs: 0 } });
+    const { payload } = encodePut({ key: 'k', stored: { ...inline, expiresAtMs: 0 } });
     expect(answerOf({ kind: RECORD_KIND.put, payload })).toEqual({ status: 204, etag: ETAG });
     expect(answerOf({ kind: RECORD_KIND.delete, payload: encodeDelete('k') })).toEqual({
       status: 204,

@@ -113,8 +113,8 @@ function entryOf({ seq, stored }: AsideRow): MemtableEntry {
       etag,
       bytes,
       expiresAtMs: expires_at_ms,
-      ...(value_base64 === undefined ? {} : { value: Buffer.from(value_base64, 'base64') }),
-      ...(blob === undefined ? {} : { blob }),
+      value: value_base64 === undefined ? undefined : Buffer.from(value_base64, 'base64'),
+      blob,
     },
   };
 }

@@ -36,6 +36,8 @@ export interface OpenedBlob {
   readonly bytes: number;
 }
 
+const NO_BYTES = Buffer.alloc(0);
+
 /** See the module. Contract: term, lease and read-only mode were checked by the wrappers around it. */
 export class ShardCopy {
   readonly copyId: CopyId;
@@ -130,7 +132,7 @@ export class ShardCopy {
   }
 
   /** A write with a small or already stored value. */
-  async write(write: Write, owner: Term, deadline: Deadline): Promise<KeyAnswer> {
+  write(write: Write, owner: Term, deadline: Deadline): Promise<KeyAnswer> {
     if (write.verb === 'put') this.counts.puts += 1;
     else this.counts.deletes += 1;
     this.#garbage = true;
@@ -139,16 +141,15 @@ export class ShardCopy {
 
   /** One operation as it travels in batches. */
   execute(operation: KeyOperation, deadline: Deadline): Promise<KeyAnswer> {
-    const { verb, key, opId, callerOpId, ifMatch } = operation;
+    const { verb, key, term, opId, callerOpId, ifMatch } = operation;
     if (verb === 'get' || verb === 'head') return this.read(operation);
-    const base = { key, opId, callerOpId, ifMatch };
-    if (verb === 'delete') return this.write({ ...base, verb }, operation.term, deadline);
-    // A copy: the frame's buffer must not stay in memory for as long as one of its values.
-    const value = Buffer.from(operation.value ?? '');
-    const contentType = operation.contentType ?? 'application/octet-stream';
+    if (verb === 'delete')
+      return this.write({ verb, key, opId, callerOpId, ifMatch }, term, deadline);
+    const { value = NO_BYTES, contentType = 'application/octet-stream' } = operation;
     const stored = { contentType, etag: etagOf(contentType, value), bytes: value.length, value };
     const { ttlMs, ifNoneMatch } = operation;
-    return this.write({ ...base, verb, stored, ttlMs, ifNoneMatch }, operation.term, deadline);
+    const write: Write = { verb, key, stored, ttlMs, ifNoneMatch, opId, callerOpId, ifMatch };
+    return this.write(write, term, deadline);
   }
 
   /** A `get` or `head`. A value in a blob is answered by its length alone, for the caller to stream. */

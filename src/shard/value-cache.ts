@@ -13,8 +13,8 @@ const SHARE_MAX = 1 / 16;
 const SECOND_CHANCES_MAX = 64;
 
 interface CacheEntry {
-  readonly stored: StoredValue;
-  readonly bytes: number;
+  stored: StoredValue;
+  bytes: number;
   used: boolean;
 }
 
@@ -40,16 +40,27 @@ export class ValueCache {
 
   /** Keeps the value in place of the older one of this key. Contract: it is the newest applied one. */
   set(copy: CopyId, key: string, stored: StoredValue): void {
-    this.delete(copy, key);
     const bytes = key.length * 2 + (stored.value?.length ?? 0) + ENTRY_OVERHEAD_BYTES;
-    if (bytes > this.bytesMax * SHARE_MAX) return;
+    if (bytes > this.bytesMax * SHARE_MAX) {
+      this.delete(copy, key);
+      return;
+    }
     let entries = this.#copies.get(copy);
     if (!entries) {
       entries = new Map();
       this.#copies.set(copy, entries);
     }
-    entries.set(key, { stored, bytes, used: false });
-    this.#bytes += bytes;
+    const known = entries.get(key);
+    if (known) {
+      // In its old place, but spared the next time: half the cost of a new entry at the end.
+      this.#bytes += bytes - known.bytes;
+      known.stored = stored;
+      known.bytes = bytes;
+      known.used = true;
+    } else {
+      entries.set(key, { stored, bytes, used: false });
+      this.#bytes += bytes;
+    }
     while (this.#bytes > this.bytesMax) this.#evictFrom(entries);
   }
 

@@ -41,15 +41,16 @@ function putRoute(context: CoordinatorApp): void {
   userRoute(app, route, (given, reply) => {
     const request = given as unknown as FastifyRequest;
     return placed(context, request, reply, async () => {
-      const operation = {
-        ...userOperation(context, request, 'put'),
+      const body = bodyBytesOrStream(request);
+      const isSmall = Buffer.isBuffer(body);
+      const operation = userOperation(context, request, 'put', {
+        value: isSmall ? body : undefined,
         contentType: storedType(request.sentContentType),
         ttlMs: given.query.ttl,
-      };
-      const value = bodyBytesOrStream(request);
-      const routed = Buffer.isBuffer(value)
-        ? await runtime.keys.execute({ ...operation, value }, request.deadline)
-        : await putLarge(context, { operation, request, body: value });
+      });
+      const routed = isSmall
+        ? await runtime.keys.execute(operation, request.deadline)
+        : await putLarge(context, { operation, request, body });
       return answer(reply, routed);
     });
   });
@@ -72,7 +73,7 @@ function readRoute(context: CoordinatorApp, verb: 'get' | 'head'): void {
     const request = given as unknown as FastifyRequest;
     return placed(context, request, reply, async () => {
       const anyCopy = given.query.consistency === 'any';
-      const operation = { ...userOperation(context, request, verb), anyCopy };
+      const operation = userOperation(context, request, verb, { anyCopy });
       const routed = await runtime.keys.execute(operation, request.deadline);
       const { status, value } = routed.answer;
       const isLarge = isGet && status === 200 && value === undefined;
@@ -95,7 +96,7 @@ function deleteRoute(context: CoordinatorApp): void {
   userRoute(context.app, route, (given, reply) => {
     const request = given as unknown as FastifyRequest;
     return placed(context, request, reply, async () => {
-      const operation = userOperation(context, request, 'delete');
+      const operation = userOperation(context, request, 'delete', {});
       return answer(reply, await context.runtime.keys.execute(operation, request.deadline));
     });
   });
@@ -147,6 +148,7 @@ function userOperation(
   context: CoordinatorApp,
   request: FastifyRequest,
   verb: KeyVerb,
+  details: Pick<UserOperation, 'value' | 'contentType' | 'ttlMs' | 'anyCopy'>,
 ): UserOperation {
   const { headers } = request.raw;
   const isWrite = verb === 'put' || verb === 'delete';
@@ -154,6 +156,10 @@ function userOperation(
   return {
     verb,
     key: keyOf(request),
+    value: details.value,
+    contentType: details.contentType,
+    ttlMs: details.ttlMs,
+    anyCopy: details.anyCopy,
     ifMatch: headers['if-match'],
     ifNoneMatch: headers['if-none-match'],
     opId: identity.opId,
