@@ -19,21 +19,31 @@ export interface Deadline {
 
 /** A deadline `budgetMs` from now. */
 export function deadlineIn(clock: Clock, budgetMs: number): Deadline {
-  const endsAt = clock.monotonicMs() + budgetMs;
-  const remainingMs = (): number => Math.max(0, endsAt - clock.monotonicMs());
-  const expired = (): boolean => clock.monotonicMs() >= endsAt;
-  return {
-    remainingMs,
-    expired,
-    check: (doing) => {
-      if (expired()) {
-        throw new ToruaError(
-          'deadline_exceeded',
-          `The time for this request was over while ${doing}.`,
-        );
-      }
-    },
-  };
+  return new DeadlineAt(clock, clock.monotonicMs() + budgetMs);
+}
+
+/** A class, not closures: one is made for every operation. */
+class DeadlineAt implements Deadline {
+  readonly #clock: Clock;
+  readonly #endsAt: number;
+
+  constructor(clock: Clock, endsAt: number) {
+    this.#clock = clock;
+    this.#endsAt = endsAt;
+  }
+
+  remainingMs(): number {
+    return Math.max(0, this.#endsAt - this.#clock.monotonicMs());
+  }
+
+  expired(): boolean {
+    return this.#clock.monotonicMs() >= this.#endsAt;
+  }
+
+  check(doing: string): void {
+    if (!this.expired()) return;
+    throw new ToruaError('deadline_exceeded', `The time for this request was over while ${doing}.`);
+  }
 }
 
 /**

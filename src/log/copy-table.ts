@@ -127,6 +127,12 @@ export class CopyTable {
    * Errors: the refusal's code when the caller goes on behind refused appends; `invariant_broken` for any other gap.
    */
   admit(records: readonly LogRecord[]): CopyState[] {
+    const [only] = records;
+    if (only !== undefined && records.length === 1) {
+      const state = this.ensure(only);
+      advanceAppended(state, only);
+      return [state];
+    }
     const states: CopyState[] = [];
     const undo: { state: CopyState; seq: number; term: number; drop: boolean }[] = [];
     let previous: CopyState | undefined;

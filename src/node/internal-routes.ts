@@ -7,6 +7,7 @@ import type { Deadline } from '../kernel/deadline.ts';
 import { deadlineIn } from '../kernel/deadline.ts';
 import { asToruaError } from '../kernel/errors.ts';
 import { copyId as asCopyId, shardUid as asShardUid, term as asTerm } from '../kernel/ids.ts';
+import { allOf, andThen, type Soon } from '../kernel/soon.ts';
 import { decodeBatch, encodeAnswers, FRAME_CONTENT_TYPE } from '../protocol/frame.ts';
 import type { KeyAnswer, KeyBatch, KeyOperation } from '../protocol/key-operation.ts';
 import {
@@ -41,7 +42,7 @@ function batchRoute(node: NodeRuntime): InternalRoute {
     path: INTERNAL_PATHS.batch,
     handle: async (body, context) => {
       const batch = decodeBatch(body);
-      const answers = await Promise.all(
+      const answers = await allOf(
         batch.operations.map((operation) => answerTo(node, batch, operation, context)),
       );
       return { status: 200, body: encodeAnswers(answers), contentType: FRAME_CONTENT_TYPE };
@@ -50,29 +51,43 @@ function batchRoute(node: NodeRuntime): InternalRoute {
 }
 
 /** One operation's answer: a failure becomes the answer's code, so that it does not fail its neighbours. */
-async function answerTo(
+function answerTo(
   node: NodeRuntime,
   batch: KeyBatch,
   operation: KeyOperation,
   context: InternalContext,
-): Promise<KeyAnswer> {
+): Soon<KeyAnswer> {
+  const answered = (answer: KeyAnswer): KeyAnswer => {
+    logOperation(node, operation, answer.status);
+    return answer;
+  };
+  const failed = (reason: unknown): KeyAnswer => failureOf(node, operation, reason, context);
+  let answer: Soon<KeyAnswer>;
   try {
     node.checkOrder(batch);
     const deadline = deadlineIn(node.world.clock, operation.deadlineMs);
-    const answer = await node.keys.execute(operation, deadline);
-    logOperation(node, operation, answer.status);
-    return answer;
+    answer = node.keys.execute(operation, deadline);
   } catch (reason) {
-    const error = asToruaError(reason);
-    if (error.definition.status === 500) {
-      node.world.logger.error(
-        { err: reason, requestId: operation.requestId, batch: context.requestId },
-        'an operation failed',
-      );
-    }
-    logOperation(node, operation, error.definition.status);
-    return { status: error.definition.status, code: error.code, detail: error.detail };
+    return failed(reason);
   }
+  return andThen(answer, answered, failed);
+}
+
+function failureOf(
+  node: NodeRuntime,
+  operation: KeyOperation,
+  reason: unknown,
+  context: InternalContext,
+): KeyAnswer {
+  const error = asToruaError(reason);
+  if (error.definition.status === 500) {
+    node.world.logger.error(
+      { err: reason, requestId: operation.requestId, batch: context.requestId },
+      'an operation failed',
+    );
+  }
+  logOperation(node, operation, error.definition.status);
+  return { status: error.definition.status, code: error.code, detail: error.detail };
 }
 
 function logOperation(node: NodeRuntime, operation: KeyOperation, status: number): void {

@@ -5,15 +5,16 @@
 import type { Deadline } from '../kernel/deadline.ts';
 import { asToruaError, ToruaError } from '../kernel/errors.ts';
 import { shardOfKey } from '../kernel/fnv1a.ts';
+import { andThen, type Soon } from '../kernel/soon.ts';
 import type { KeyAnswer, KeyOperation } from '../protocol/key-operation.ts';
 import type { ShardCopy } from '../shard/shard-copy.ts';
 import { staleTerm } from '../shard/write-path.ts';
 import type { CopySet } from './copy-set.ts';
 import type { Lease } from './lease.ts';
 
-/** Executes key operations. Errors are thrown; 404 and 412 are answers. */
+/** Executes key operations. Errors are thrown or reject; 404 and 412 are answers. */
 export interface KeyService {
-  execute(operation: KeyOperation, deadline: Deadline): Promise<KeyAnswer>;
+  execute(operation: KeyOperation, deadline: Deadline): Soon<KeyAnswer>;
 }
 
 /** What the wrappers ask. */
@@ -78,12 +79,13 @@ function fenced(parts: KeyServiceParts): KeyService {
 /** Compares the lease with the clock before the work and again at the answer. */
 function leased(inner: KeyService, parts: KeyServiceParts): KeyService {
   return {
-    execute: async (operation, deadline) => {
+    execute: (operation, deadline) => {
       if (operation.anyCopy) return inner.execute(operation, deadline);
       parts.lease.check();
-      const answer = await inner.execute(operation, deadline);
-      parts.lease.check();
-      return answer;
+      return andThen(inner.execute(operation, deadline), (answer) => {
+        parts.lease.check();
+        return answer;
+      });
     },
   };
 }
@@ -99,15 +101,22 @@ function readOnly(inner: KeyService, parts: KeyServiceParts): KeyService {
 
 function metered(inner: KeyService, parts: KeyServiceParts): KeyService {
   return {
-    execute: async (operation, deadline) => {
-      try {
-        const answer = await inner.execute(operation, deadline);
+    execute: (operation, deadline) => {
+      const answered = (answer: KeyAnswer): KeyAnswer => {
         parts.record(operation, answer.status);
         return answer;
-      } catch (reason) {
+      };
+      const failed = (reason: unknown): never => {
         parts.record(operation, asToruaError(reason).definition.status);
         throw reason;
+      };
+      let answer: Soon<KeyAnswer>;
+      try {
+        answer = inner.execute(operation, deadline);
+      } catch (reason) {
+        return failed(reason);
       }
+      return andThen(answer, answered, failed);
     },
   };
 }

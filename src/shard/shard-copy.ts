@@ -6,6 +6,7 @@ import type { Deadline } from '../kernel/deadline.ts';
 import type { DiskFile } from '../kernel/disk.ts';
 import { ToruaError } from '../kernel/errors.ts';
 import { term as asTerm, type CopyId, type Seq, type ShardUid, type Term } from '../kernel/ids.ts';
+import { andThen, type Soon } from '../kernel/soon.ts';
 import { RECORD_KIND } from '../log/log-record.ts';
 import type { KeyAnswer, KeyOperation } from '../protocol/key-operation.ts';
 import type { BlobFiles } from './blob-files.ts';
@@ -139,10 +140,10 @@ export class ShardCopy {
     return this.#core.writes.write(write, owner, deadline);
   }
 
-  /** One operation as it travels in batches. */
-  execute(operation: KeyOperation, deadline: Deadline): Promise<KeyAnswer> {
+  /** One operation as it travels in batches. What is in memory is answered at once. */
+  execute(operation: KeyOperation, deadline: Deadline): Soon<KeyAnswer> {
     const { verb, key, term, opId, callerOpId, ifMatch } = operation;
-    if (verb === 'get' || verb === 'head') return this.read(operation);
+    if (verb === 'get' || verb === 'head') return this.#read(operation);
     if (verb === 'delete')
       return this.write({ verb, key, opId, callerOpId, ifMatch }, term, deadline);
     const { value = NO_BYTES, contentType = 'application/octet-stream' } = operation;
@@ -153,22 +154,8 @@ export class ShardCopy {
   }
 
   /** A `get` or `head`. A value in a blob is answered by its length alone, for the caller to stream. */
-  async read(
-    operation: Pick<KeyOperation, 'verb' | 'key' | 'ifNoneMatch' | 'ifMatch'>,
-  ): Promise<KeyAnswer> {
-    this.counts.gets += 1;
-    const stored = await this.#living(operation.key);
-    if (!stored) return { status: 404, code: 'key_not_found', detail: 'The key does not exist.' };
-    const { etag, contentType, bytes } = stored;
-    if (operation.ifMatch !== undefined && !matchesEtag(operation.ifMatch, etag)) {
-      const detail = `The present etag is "${etag}".`;
-      return { status: 412, code: 'precondition_failed', detail, etag };
-    }
-    if (operation.ifNoneMatch !== undefined && matchesEtag(operation.ifNoneMatch, etag)) {
-      return { status: 304, etag };
-    }
-    if (operation.verb === 'head') return { status: 200, etag, contentType, bytes };
-    return { status: 200, etag, contentType, bytes, value: stored.value };
+  async read(operation: Read): Promise<KeyAnswer> {
+    return this.#read(operation);
   }
 
   /** Opens a large value for streaming; undefined when the key has none (any more). */
@@ -278,10 +265,33 @@ export class ShardCopy {
     if (this.#isClosed || owner <= this.#refusedTerm) throw staleTerm(owner, asTerm(0));
   }
 
-  async #living(key: string): Promise<StoredValue | undefined> {
+  #read(operation: Read): Soon<KeyAnswer> {
+    this.counts.gets += 1;
+    return andThen(this.#living(operation.key), (stored) => readAnswer(operation, stored));
+  }
+
+  #living(key: string): Soon<StoredValue | undefined> {
     const { newest, parts } = this.#core;
     const known = newest.committed(key);
-    const stored = known ? known.stored : await newest.load(key).row;
-    return stored && !isOver(stored, parts.hybrid.now()) ? stored : undefined;
+    return andThen(known ? known.stored : newest.load(key).row, (stored) =>
+      stored && !isOver(stored, parts.hybrid.now()) ? stored : undefined,
+    );
   }
+}
+
+/** What a read says. */
+type Read = Pick<KeyOperation, 'verb' | 'key' | 'ifNoneMatch' | 'ifMatch'>;
+
+function readAnswer(read: Read, stored: StoredValue | undefined): KeyAnswer {
+  if (!stored) return { status: 404, code: 'key_not_found', detail: 'The key does not exist.' };
+  const { etag, contentType, bytes } = stored;
+  if (read.ifMatch !== undefined && !matchesEtag(read.ifMatch, etag)) {
+    const detail = `The present etag is "${etag}".`;
+    return { status: 412, code: 'precondition_failed', detail, etag };
+  }
+  if (read.ifNoneMatch !== undefined && matchesEtag(read.ifNoneMatch, etag)) {
+    return { status: 304, etag };
+  }
+  if (read.verb === 'head') return { status: 200, etag, contentType, bytes };
+  return { status: 200, etag, contentType, bytes, value: stored.value };
 }

@@ -249,7 +249,9 @@ describe('opening and closing', () => {
     const operation = (verb: KeyOperation['verb'], parts: Partial<KeyOperation> = {}) => {
       const base = { shardUid: copy.shardUid, copyId: copy.copyId, term: copy.term, key: 'a' };
       const rest = { opId: world.nextId(), callerOpId: false, deadlineMs: 1_000, requestId: '' };
-      return world.settle(copy.execute({ verb, ...base, ...rest, ...parts }, world.deadline()));
+      return world.settle(
+        Promise.resolve(copy.execute({ verb, ...base, ...rest, ...parts }, world.deadline())),
+      );
     };
     const bytes = Buffer.from('bytes');
     const { etag } = await operation('put', { value: bytes, contentType: 'text/x' });

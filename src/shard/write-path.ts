@@ -63,6 +63,9 @@ type Verdict =
   | 'unknown'
   | { readonly refusal: KeyAnswer; readonly pending: PendingChange | undefined };
 
+/** A turn's outcome: the answer on its way, or what has to be waited for before the next turn. */
+type Turn = Promise<KeyAnswer> | 'no room' | Exclude<Verdict, 'holds'>;
+
 /** See the module. One object per copy; all its bookkeeping of operation ids and of who may write. */
 export class WritePath {
   readonly #parts: WritePathParts;
@@ -87,26 +90,37 @@ export class WritePath {
    * See the module. Errors: 412 is an answer, not an error; `stale_term` when `owner` is not this copy's term, also
    * when it lost the term while the write waited; `overloaded` when the memtable stays full.
    */
-  async write(write: Write, owner: Term, deadline: Deadline): Promise<KeyAnswer> {
-    assert(write.callerOpId || OWN_ID.test(write.opId), 'an own operation id is 16 hex digits');
-    const { newest } = this.#parts;
-    let row: Row | undefined;
-    // Each turn decides everything anew, because anything may have happened while it waited. From the top of a turn to
-    // the append nothing waits: what the condition saw is what the record follows.
-    for (;;) {
-      this.#checkOwner(owner);
-      const repeated = this.#repeated(write);
-      if (repeated !== undefined) return repeated;
-      if (newest.memtable.full) {
-        row = undefined;
-        await this.#waitForRoom(deadline);
-        continue;
-      }
-      const verdict = this.#verdict(write, row);
-      row = undefined;
-      if (verdict === 'holds') return this.#begin(write, owner, deadline);
-      if (verdict === 'unknown') row = await this.#rowOf(write);
-      else if (!verdict.pending || (await isCommitted(verdict.pending))) return verdict.refusal;
+  write(write: Write, owner: Term, deadline: Deadline): Promise<KeyAnswer> {
+    try {
+      assert(write.callerOpId || OWN_ID.test(write.opId), 'an own operation id is 16 hex digits');
+      const turn = this.#turn(write, owner, deadline, undefined);
+      return turn instanceof Promise ? turn : this.#nextTurns(write, owner, deadline, turn);
+    } catch (reason) {
+      return Promise.reject(reason);
+    }
+  }
+
+  /**
+   * Decides everything anew, because anything may have happened before. To the append nothing waits: what the condition
+   * saw is what the record follows. The answer on its way, or what stands in the way.
+   */
+  #turn(write: Write, owner: Term, deadline: Deadline, row: Row | undefined): Turn {
+    this.#checkOwner(owner);
+    const repeated = this.#repeated(write);
+    if (repeated !== undefined) return repeated;
+    if (this.#parts.newest.memtable.full) return 'no room';
+    const verdict = this.#verdict(write, row);
+    return verdict === 'holds' ? this.#begin(write, owner, deadline) : verdict;
+  }
+
+  async #nextTurns(write: Write, owner: Term, deadline: Deadline, first: Turn): Promise<KeyAnswer> {
+    for (let turn = first; ; ) {
+      let row: Row | undefined;
+      if (turn instanceof Promise) return turn;
+      if (turn === 'no room') await this.#waitForRoom(deadline);
+      else if (turn === 'unknown') row = await this.#rowOf(write);
+      else if (!turn.pending || (await isCommitted(turn.pending))) return turn.refusal;
+      turn = this.#turn(write, owner, deadline, row);
     }
   }
 
@@ -175,19 +189,14 @@ export class WritePath {
     return { load, stored: await load.row };
   }
 
-  async #begin(write: Write, owner: Term, deadline: Deadline): Promise<KeyAnswer> {
+  #begin(write: Write, owner: Term, deadline: Deadline): Promise<KeyAnswer> {
     deadline.check('the write waited for its turn');
     const answer = this.#append(write, owner);
-    const flight = flightOf(write);
-    this.#inFlight.set(flight, answer);
-    try {
-      return await answer;
-    } finally {
-      this.#inFlight.delete(flight);
-    }
+    this.#inFlight.set(flightOf(write), answer);
+    return answer;
   }
 
-  async #append(write: Write, owner: Term): Promise<KeyAnswer> {
+  #append(write: Write, owner: Term): Promise<KeyAnswer> {
     const { newest, log, hybrid, clock, onCommit } = this.#parts;
     const nowMs = hybrid.now();
     this.#checkRoomForId(write, nowMs);
@@ -201,19 +210,22 @@ export class WritePath {
     const outcome = callerOpId ? outcomeOf(record, fingerprintOf(write)) : undefined;
     if (outcome) this.callers.remember(outcome);
     for (const [key, stored] of changes) newest.append(key, { stored, seq, durable });
-    try {
-      await durable;
-    } catch (reason) {
+    const committed = (): KeyAnswer => {
+      for (const [key, stored] of changes) newest.commit(key, { stored, seq });
+      if (outcome) newest.memtable.note(outcome);
+      else this.own.set(opId, seq, clock.monotonicMs());
+      newest.memtable.pass(seq);
+      this.#inFlight.delete(flightOf(write));
+      onCommit();
+      return answerOf(record);
+    };
+    const refused = (reason: unknown): never => {
       if (outcome) this.callers.withdraw(opId);
       for (const [key] of changes) newest.withdraw(key, seq);
+      this.#inFlight.delete(flightOf(write));
       throw reason;
-    }
-    for (const [key, stored] of changes) newest.commit(key, { stored, seq });
-    if (outcome) newest.memtable.note(outcome);
-    else this.own.set(opId, seq, clock.monotonicMs());
-    newest.memtable.pass(seq);
-    onCommit();
-    return answerOf(record);
+    };
+    return durable.then(committed, refused);
   }
 
   #checkOwner(owner: Term): void {

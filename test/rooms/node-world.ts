@@ -95,7 +95,9 @@ export class NodeWorld {
       ...operation,
     };
     try {
-      return await this.clock.settle(node.keys.execute(full, deadlineIn(this.clock, 1_000)));
+      return await this.clock.settle(
+        Promise.resolve(node.keys.execute(full, deadlineIn(this.clock, 1_000))),
+      );
     } catch (reason) {
       const { code, detail, definition } = asToruaError(reason);
       return { status: definition.status, code, detail };
