@@ -33,6 +33,7 @@ async function readOnlyFile(path: string): Promise<DiskFile> {
       return buffer.subarray(0, filled);
     },
     write: () => refuse('write'),
+    writeSynced: () => refuse('writeSynced'),
     truncate: () => refuse('truncate'),
     sync: () => refuse('sync'),
     size: async () => (await file.stat()).size,

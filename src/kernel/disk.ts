@@ -11,6 +11,11 @@ export interface DiskFile {
   write(position: number, bytes: Uint8Array): Promise<void>;
   /** Cuts or extends the file. Not durable before `sync`. */
   truncate(length: number): Promise<void>;
+  /**
+   * `write` and `sync` in one trip to the disk: the bytes are durable when it resolves, earlier ones not before `sync`.
+   * Errors: after `disk_full` any part of the bytes may be in the file, and none of them counts as durable.
+   */
+  writeSynced(position: number, bytes: Uint8Array): Promise<void>;
   /** fdatasync: bytes and length are durable. The file's name is not: see `syncDirectory`. */
   sync(): Promise<void>;
   size(): Promise<number>;

@@ -136,7 +136,7 @@ export const METRICS = {
     labels: [],
     process: 'node',
     buckets: LATENCY_BOUNDS_SECONDS,
-    help: 'Duration of one fdatasync of the log.',
+    help: 'Time to write and sync one batch of the log.',
   },
   torua_log_records_total: {
     kind: 'counter',

@@ -26,6 +26,12 @@ const OPEN_FLAGS = {
   create: constants.O_RDWR | constants.O_CREAT | constants.O_EXCL,
 } as const;
 
+/**
+ * Writes through this flag return when the bytes are durable, and cost two thirds of a write and an fdatasync. Only
+ * where the kernel keeps that promise: macOS leaves the bytes in the drive's cache, where libuv's fdatasync does not.
+ */
+const SYNCED_FLAGS = process.platform === 'linux' ? constants.O_WRONLY | constants.O_DSYNC : 0;
+
 /** The machine's disk. */
 export function nodeDisk(): Disk {
   return {
@@ -59,6 +65,8 @@ export function nodeDisk(): Disk {
 class NodeFile implements DiskFile {
   readonly #path: string;
   readonly #handle: number;
+  /** The same file, opened again by the first `writeSynced`. */
+  #synced: number | undefined;
 
   constructor(path: string, handle: number) {
     this.#path = path;
@@ -78,11 +86,24 @@ class NodeFile implements DiskFile {
     return bytes.subarray(0, done);
   }
 
-  async write(position: number, bytes: Uint8Array): Promise<void> {
+  write(position: number, bytes: Uint8Array): Promise<void> {
+    return this.#writeTo(this.#handle, position, bytes);
+  }
+
+  async writeSynced(position: number, bytes: Uint8Array): Promise<void> {
+    if (SYNCED_FLAGS === 0) {
+      await this.write(position, bytes);
+      return this.sync();
+    }
+    this.#synced ??= await openFile(this.#path, SYNCED_FLAGS);
+    return this.#writeTo(this.#synced, position, bytes);
+  }
+
+  async #writeTo(handle: number, position: number, bytes: Uint8Array): Promise<void> {
     let done = 0;
     while (done < bytes.length) {
       const count = await this.#call<number>('write', (callback) =>
-        write(this.#handle, bytes, done, bytes.length - done, position + done, callback),
+        write(handle, bytes, done, bytes.length - done, position + done, callback),
       );
       if (count === 0) throw new ToruaError('storage_failed', `${this.#path} takes no bytes.`);
       done += count;
@@ -104,8 +125,11 @@ class NodeFile implements DiskFile {
     return stats.size;
   }
 
-  close(): Promise<void> {
-    return this.#call('close', (callback) => close(this.#handle, callback));
+  async close(): Promise<void> {
+    const synced = this.#synced;
+    this.#synced = undefined;
+    if (synced !== undefined) await this.#call('close', (callback) => close(synced, callback));
+    await this.#call('close', (callback) => close(this.#handle, callback));
   }
 
   #call<T = void>(doing: string, start: (callback: Callback<T>) => void): Promise<T> {

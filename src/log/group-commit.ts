@@ -17,7 +17,7 @@ import { isDiskFull, type SegmentWriter, type UnsealedBatch } from './segment-wr
 
 /** Counters since the log was opened. */
 export interface LogStats {
-  /** Calls of fdatasync. */
+  /** How often the log was synced. */
   readonly syncs: number;
   /** Batches of records. */
   readonly batches: number;

@@ -4,6 +4,8 @@
 export interface LogLimits {
   /** A segment that would grow over this is closed and the next one is begun. */
   readonly segmentBytes: number;
+  /** Room that a segment is given in advance, as zeros; 0 = none. See `reserveRoom`. */
+  readonly roomBytes: number;
   /** One group commit writes at most this much, or one append when that alone is larger. */
   readonly groupBytesMax: number;
   /** Appends that wait for the disk; more is refused with `overloaded`. Internal records are not counted out. */
@@ -33,6 +35,7 @@ const MIB = 1024 * 1024;
 /** The limits of production. */
 export const DEFAULT_LOG_LIMITS: LogLimits = {
   segmentBytes: 16 * MIB,
+  roomBytes: MIB,
   groupBytesMax: MIB,
   pendingBytesMax: 32 * MIB,
   recordBytesMax: 8 * MIB,

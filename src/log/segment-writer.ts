@@ -8,6 +8,7 @@ import type { Disk, DiskFile } from '../kernel/disk.ts';
 import { ToruaError } from '../kernel/errors.ts';
 import { BATCH_KIND, batchSeed, sealBatch } from './batch-codec.ts';
 import type { LogLimits } from './limits.ts';
+import { reserveRoom } from './room.ts';
 import { encodeSegmentHeader, SEGMENT_HEADER_BYTES, segmentName } from './segment.ts';
 
 /** A batch that waits to be written: `bytes` has room for the header at its beginning. */
@@ -24,7 +25,7 @@ export interface SegmentWriterOptions {
   readonly directory: string;
   readonly logId: string;
   readonly limits: LogLimits;
-  /** Told the length of every fdatasync of a batch. */
+  /** Told how long every batch took to be written and synced. */
   readonly onSync?: ((durationMs: number) => void) | undefined;
 }
 
@@ -41,6 +42,8 @@ export class SegmentWriter {
   #file: DiskFile | undefined;
   #segment = 0;
   #offset = 0;
+  /** The file has bytes up to here: batches, then room. */
+  #fileEnd = 0;
   #firstBatchEnd = 0;
   #nextNumber = 1;
   #seed = 0;
@@ -60,7 +63,7 @@ export class SegmentWriter {
     return this.#offset;
   }
 
-  /** Calls of fdatasync so far. */
+  /** How often the log was synced so far. */
   get syncs(): number {
     return this.#syncs;
   }
@@ -103,7 +106,7 @@ export class SegmentWriter {
     const file = await this.#create(path, bytes);
     await this.#sync(file);
     await this.#options.disk.syncDirectory(this.#options.directory);
-    await this.#file?.close();
+    if (this.#file) await this.#end(this.#file);
     this.#file = file;
     this.#enter(number, bytes.length);
     this.#firstBatchEnd = bytes.length;
@@ -120,15 +123,16 @@ export class SegmentWriter {
     const offset = this.#offset;
     const { kind, count, bytes } = batch;
     sealBatch(bytes, { seed: this.#seed, number: this.#nextNumber, offset, kind, count });
+    const startedMs = this.#options.clock.monotonicMs();
     try {
-      await file.write(offset, bytes);
+      await this.#reserve(file, offset + bytes.length);
+      await file.writeSynced(offset, bytes);
     } catch (error) {
-      // Not synced: an unfinished batch that a crash brings back is a torn tail, and the next batch covers it.
-      if (isDiskFull(error)) await file.truncate(offset);
+      if (!isDiskFull(error)) throw unwritable(error);
+      await this.#cutBack(file);
       throw error;
     }
-    const startedMs = this.#options.clock.monotonicMs();
-    await this.#sync(file);
+    this.#syncs += 1;
     this.#options.onSync?.(this.#options.clock.monotonicMs() - startedMs);
     this.#offset += bytes.length;
     this.#nextNumber += 1;
@@ -136,8 +140,33 @@ export class SegmentWriter {
   }
 
   async close(): Promise<void> {
-    await this.#file?.close();
+    const file = this.#file;
     this.#file = undefined;
+    if (file) await this.#end(file);
+  }
+
+  /** Makes room for the batch and some more behind it. A disk with too little left for that may still take the batch. */
+  async #reserve(file: DiskFile, neededTo: number): Promise<void> {
+    const { roomBytes } = this.#options.limits;
+    if (roomBytes === 0 || neededTo <= this.#fileEnd) return;
+    try {
+      this.#fileEnd = await reserveRoom(file, { usedTo: this.#offset, neededTo, roomBytes });
+    } catch (error) {
+      if (!isDiskFull(error)) throw error;
+      await this.#cutBack(file);
+    }
+  }
+
+  /** Not synced: an unfinished batch that a crash brings back is a torn tail, and the next batch covers it. */
+  async #cutBack(file: DiskFile): Promise<void> {
+    await file.truncate(this.#offset);
+    this.#fileEnd = this.#offset;
+  }
+
+  /** Gives back the room that is left. */
+  async #end(file: DiskFile): Promise<void> {
+    if (this.#fileEnd > this.#offset) await this.#cutBack(file);
+    await file.close();
   }
 
   #path(segment: number): string {
@@ -147,6 +176,7 @@ export class SegmentWriter {
   #enter(segment: number, offset: number): void {
     this.#segment = segment;
     this.#offset = offset;
+    this.#fileEnd = offset;
     this.#seed = batchSeed(this.#options.logId, segment);
   }
 
@@ -173,10 +203,13 @@ export class SegmentWriter {
       await file.sync();
     } catch (error) {
       // Also when the disk is full: after a failed sync nobody knows which pages are on the disk.
-      throw new ToruaError('storage_failed', 'fdatasync of the log failed.', { cause: error });
+      throw unwritable(error);
     }
   }
 }
+
+const unwritable = (cause: unknown): ToruaError =>
+  new ToruaError('storage_failed', 'A batch of the log could not be made durable.', { cause });
 
 /** Whether the error says that there is no space, and that nothing else is wrong. */
 export function isDiskFull(error: unknown): boolean {

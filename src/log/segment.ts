@@ -7,6 +7,7 @@ import { crc32 } from '../kernel/crc32.ts';
 import { ToruaError } from '../kernel/errors.ts';
 import { BATCH_MAGIC, batchSeed, type FoundBatch, readBatch } from './batch-codec.ts';
 import { readId, readU64, writeU64 } from './bytes.ts';
+import { usedEnd } from './room.ts';
 
 /** Bytes before the first batch. */
 export const SEGMENT_HEADER_BYTES = 48;
@@ -78,6 +79,7 @@ export interface Hole {
 /** What a segment's bytes hold; the batches themselves went to the visitor. */
 export interface SegmentScan {
   readonly number: number;
+  /** Without the room for batches to come. */
   readonly sizeBytes: number;
   readonly headerValid: boolean;
   /** Numbers of the first and last valid batch; undefined when there is none. */
@@ -136,7 +138,7 @@ export function scanSegment(
   }
   return {
     number: place.number,
-    sizeBytes: bytes.length,
+    sizeBytes: usedEnd(bytes, validEnd),
     headerValid: header?.number === place.number,
     firstNumber: first?.number,
     lastNumber: last?.number,

@@ -133,7 +133,13 @@ export class ShardWorld {
         logger: silentLogger,
         directory: '/data/log',
         logId: '00000000000000aa',
-        limits: { reserveBytes: 600, freeBytesMin: 1_200, fullCheckMs: 10, ...this.#options.log },
+        limits: {
+          roomBytes: 256,
+          reserveBytes: 600,
+          freeBytesMin: 1_200,
+          fullCheckMs: 10,
+          ...this.#options.log,
+        },
       }),
     );
     const hybrid = createHybridClock(clock);

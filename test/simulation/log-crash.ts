@@ -56,6 +56,7 @@ class Player {
       hasReserve: this.#random.chance(0.5),
       limits: {
         segmentBytes: 1_500 + this.#random.integer(3_000),
+        roomBytes: this.#random.pick([0, 700, 3_000]),
         groupBytesMax: 200 + this.#random.integer(1_000),
         idleBatchDelayMs: 5,
         segmentAgeMsMin: 20,

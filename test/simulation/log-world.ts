@@ -90,7 +90,7 @@ export class LogWorld {
         logger: silentLogger,
         directory: LOG_DIRECTORY,
         logId: LOG_ID,
-        limits: this.limits,
+        limits: { roomBytes: 0, ...this.limits },
         reservePath: this.hasReserve ? RESERVE_PATH : undefined,
       }),
     );

@@ -30,6 +30,7 @@ export interface ClusterPlan {
   readonly assignmentDelayMs: number;
   /** Bytes of a log segment. */
   readonly segmentBytes: number;
+  readonly roomBytes: number;
   /** Bytes of log after which a store's base is refreshed. */
   readonly baseLogBytes: number;
   readonly syncFilter?: ((call: SyncCall) => boolean) | undefined;
@@ -180,7 +181,11 @@ export class SimCluster {
         valueCacheBytes: 64 * 1024,
         memtableBytes: 64 * 1024,
         drainTimeoutMs: 1_000,
-        logLimits: { segmentBytes: plan.segmentBytes, ...SMALL_LOG },
+        logLimits: {
+          segmentBytes: plan.segmentBytes,
+          roomBytes: plan.roomBytes,
+          ...SMALL_LOG,
+        },
       },
       {
         clock,

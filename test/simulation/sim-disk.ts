@@ -237,16 +237,22 @@ function fileOver(
       if (changes && opened.isReadOnly) throw storageFailed(`${path} is open for reading only`);
       return effect();
     });
+  const write = (position: number, bytes: Uint8Array): Promise<void> =>
+    run('write', () => writeWithin(disk, inode, { position, bytes }));
+  const sync = (site: string): Promise<void> =>
+    run('sync', () => {
+      if (disk.admitsSync({ kind: 'file', path, site })) inode.sync();
+    });
   return {
     read: (position, length) => run('read', () => inode.read(position, length)),
-    write: (position, bytes) => run('write', () => writeWithin(disk, inode, { position, bytes })),
-    truncate: (length) => run('truncate', () => inode.truncate(length)),
-    sync: () => {
+    write,
+    writeSynced: async (position, bytes) => {
       const site = callSite(disk);
-      return run('sync', () => {
-        if (disk.admitsSync({ kind: 'file', path, site })) inode.sync();
-      });
+      await write(position, bytes);
+      await sync(site);
     },
+    truncate: (length) => run('truncate', () => inode.truncate(length)),
+    sync: () => sync(callSite(disk)),
     size: () => run('size', () => inode.size),
     close: () =>
       run('close', () => {

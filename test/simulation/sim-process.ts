@@ -90,6 +90,7 @@ export class Life {
     const file = (opened: DiskFile): DiskFile => ({
       read: (position, length) => this.through(opened.read(position, length)),
       write: (position, bytes) => this.through(opened.write(position, bytes)),
+      writeSynced: (position, bytes) => this.through(opened.writeSynced(position, bytes)),
       truncate: (length) => this.through(opened.truncate(length)),
       sync: () => this.through(opened.sync()),
       size: () => this.through(opened.size()),

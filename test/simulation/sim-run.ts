@@ -83,6 +83,7 @@ class Run {
         healthIntervalMs: 500,
         assignmentDelayMs: random.pick([0, 100, 400]),
         segmentBytes: random.pick([4_096, 16_384]),
+        roomBytes: seed % 2 === 0 ? 0 : 2_048,
         baseLogBytes: random.pick([1_024, 8_192]),
         syncFilter: options.syncFilter,
       },
