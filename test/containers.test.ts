@@ -59,6 +59,9 @@ const VARIABLES = {
   node: [...BOTH, 'NODE_ID', 'NODE_LISTEN', 'NODE_ADDR', 'NODE_MAX_SHARDS', 'NODE_ZONE'],
 };
 
+/** Read by Node and by the C library, not by Torua. */
+const FOREIGN: ReadonlySet<string> = new Set(['NODE_ENV', 'MALLOC_ARENA_MAX']);
+
 const compose = parse(readFileSync('docker-compose.yml', 'utf8'), { merge: true }) as Compose;
 const services = Object.entries(compose.services);
 const nodes = services.filter(([name]) => name !== 'coordinator');
@@ -84,7 +87,7 @@ function imageEnvironment(process: string): Record<string, string> {
     .filter((line) => line.startsWith('ENV '))
     .flatMap((line) => line.slice('ENV '.length).trim().split(/\s+/))
     .map((pair) => pair.split('=') as [string, string]);
-  return Object.fromEntries(pairs.filter(([name]) => name !== 'NODE_ENV'));
+  return Object.fromEntries(pairs.filter(([name]) => !FOREIGN.has(name ?? '')));
 }
 
 /** The environment that a container of the compose file starts with. */

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { readEnvironment } from '../kernel/config.ts';
+import { FEW_ARENAS } from '../testing/config.ts';
 
 const schema = z.object({
   TORUA_URL: z.string().default('http://127.0.0.1:8080').describe('Address of a coordinator'),
@@ -25,6 +26,11 @@ export function environmentWith(
   extra: Readonly<Record<string, string>>,
 ): Record<string, string | undefined> {
   return { ...process.env, ...extra };
+}
+
+/** The environment of a supervised process: what its operator set comes before what we would. */
+export function supervisedEnvironment(): Record<string, string | undefined> {
+  return { ...FEW_ARENAS, ...process.env };
 }
 
 /** The package's own version; this file lies two folders below its package.json, three once it is compiled. */

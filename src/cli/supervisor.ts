@@ -5,6 +5,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { type Clock, pause } from '../kernel/clock.ts';
 import { startWatchdog, type Watchdog } from '../testing/watchdog.ts';
+import { supervisedEnvironment } from './config.ts';
 import { aborted, parentGone } from './parent.ts';
 import { afterChildEnd, exitCodeOf } from './supervise-decision.ts';
 
@@ -84,6 +85,7 @@ class Supervisor {
     const { file, arguments: childArguments } = this.#supervision;
     const child = spawn(file, [...childArguments], {
       stdio: ['ignore', 'inherit', 'inherit'],
+      env: supervisedEnvironment(),
       detached: true,
     });
     const { pid } = child;

@@ -92,7 +92,7 @@ export class NewestValues {
       fresh: true,
       row: this.readStore((store) => store.read(key)).then(
         (stored) => {
-          if (load.fresh && stored?.value) this.#cache.set(this.#copyId, key, stored);
+          if (load.fresh && isInline(stored)) this.#cache.set(this.#copyId, key, stored);
           this.#forget(key, load);
           return stored;
         },
@@ -148,7 +148,8 @@ export class NewestValues {
     this.memtable.set(key, change);
     // A read that is under way must neither put the older value into the cache after this, nor answer new readers.
     this.#outdate(key);
-    if (change.stored?.value && !this.#isClosed) this.#cache.set(this.#copyId, key, change.stored);
+    const { stored } = change;
+    if (isInline(stored) && !this.#isClosed) this.#cache.set(this.#copyId, key, stored);
     else this.#cache.delete(this.#copyId, key);
     this.withdraw(key, change.seq);
   }
@@ -193,6 +194,10 @@ export class NewestValues {
   #checkReadable(): void {
     if (this.#isClosed || this.#isRebuilding) throw opening();
   }
+}
+
+function isInline(stored: StoredValue | undefined): stored is StoredValue & { value: Buffer } {
+  return stored?.value !== undefined;
 }
 
 function note(watch: Watch, key: string, entry: MemtableEntry): void {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { simRandom } from '../../test/simulation/sim-random.ts';
-import { OPERATION_CHUNKS_MAX, OperationIndex } from './operation-index.ts';
+import { OPERATION_IDS_MAX, OperationIndex } from './operation-index.ts';
 
 describe('the index of own operation ids', () => {
   // @req: shard.op-id.own
@@ -32,7 +32,7 @@ describe('the index of own operation ids', () => {
       at += 1;
       index.set(idOf(at), at, 0);
     }
-    expect(at).toBe(OPERATION_CHUNKS_MAX * 8_192);
+    expect(at).toBe(OPERATION_IDS_MAX);
     expect(index.hasRoom(1_000)).toBe(false);
     expect(index.get(idOf(1))).toBe(1);
     expect(index.hasRoom(1_001)).toBe(true);

@@ -4,11 +4,14 @@
  * its segments at least as long. Ids are 16 hex digits; a hash collision is found because the record carries the id.
  */
 
-/** Slots of one chunk; half of them are used. Chunks age as a whole, so nothing is ever rehashed on the main thread. */
-const CHUNK_SLOTS = 16_384;
+/**
+ * Slots of one chunk, a power of two; half of them are used. Chunks age as a whole, so nothing is ever rehashed on the
+ * main thread. A new one is as large as all before it together: an id is looked for in every one of them.
+ */
+const CHUNK_SLOTS = { min: 16_384, max: 262_144 } as const;
 const WORDS_PER_SLOT = 4;
-/** Chunks at most: 4,194,304 / 2 writes in one window; beyond that the copy refuses writes until the oldest is over. */
-export const OPERATION_CHUNKS_MAX = 256;
+/** Ids remembered at most in one window; beyond that the copy refuses writes until the oldest are over. */
+export const OPERATION_IDS_MAX = 2_097_152;
 
 interface Chunk {
   readonly words: Uint32Array;
@@ -28,18 +31,19 @@ export class OperationIndex {
   /** Whether another id still fits at this time. */
   hasRoom(nowMs: number): boolean {
     this.#expire(nowMs);
-    return (
-      this.#chunks.length < OPERATION_CHUNKS_MAX ||
-      (this.#chunks.at(-1)?.used ?? 0) < CHUNK_SLOTS / 2
-    );
+    return this.#size < OPERATION_IDS_MAX;
   }
 
   /** Notes that the operation became the record `seq` at `nowMs`. Contract: `opId` is 16 hex digits. */
   set(opId: string, seq: number, nowMs: number): void {
     let chunk = this.#chunks.at(-1);
-    if (!chunk || chunk.used >= CHUNK_SLOTS / 2) {
+    if (!chunk || chunk.used >= chunk.words.length / WORDS_PER_SLOT / 2) {
       this.#expire(nowMs);
-      chunk = { words: new Uint32Array(CHUNK_SLOTS * WORDS_PER_SLOT), used: 0, newestMs: nowMs };
+      chunk = {
+        words: new Uint32Array(this.#nextSlots() * WORDS_PER_SLOT),
+        used: 0,
+        newestMs: nowMs,
+      };
       this.#chunks.push(chunk);
     }
     const high = Number.parseInt(opId.slice(0, 8), 16);
@@ -67,6 +71,18 @@ export class OperationIndex {
     return undefined;
   }
 
+  get #size(): number {
+    let size = 0;
+    for (const chunk of this.#chunks) size += chunk.used;
+    return size;
+  }
+
+  #nextSlots(): number {
+    let slots: number = CHUNK_SLOTS.min;
+    while (slots < CHUNK_SLOTS.max && slots < 2 * this.#size) slots *= 2;
+    return slots;
+  }
+
   #expire(nowMs: number): void {
     const horizon = nowMs - this.#windowMs;
     while (this.#chunks.length > 0 && (this.#chunks[0]?.newestMs ?? nowMs) < horizon)
@@ -77,8 +93,9 @@ export class OperationIndex {
 /** Index of the first word of the id's slot, or of the free slot where it belongs. */
 function slotFor(words: Uint32Array, high: number, low: number): number {
   let slot = (Math.imul(high ^ 0x9e3779b9, 0x85ebca6b) ^ Math.imul(low, 0xc2b2ae35)) >>> 0;
+  const last = words.length / WORDS_PER_SLOT - 1;
   for (;;) {
-    const at = (slot % CHUNK_SLOTS) * WORDS_PER_SLOT;
+    const at = (slot & last) * WORDS_PER_SLOT;
     if (words[at + 3] === 0 || (words[at] === high && words[at + 1] === low)) return at;
     slot += 1;
   }

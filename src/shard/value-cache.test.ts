@@ -5,7 +5,7 @@ import { ValueCache } from './value-cache.ts';
 
 const ONE = copyId('1');
 const TWO = copyId('2');
-const storedOf = (length: number): StoredValue => ({
+const storedOf = (length: number): StoredValue & { value: Buffer } => ({
   contentType: '',
   etag: '',
   bytes: length,
@@ -25,6 +25,25 @@ describe('the value cache', () => {
     cache.drop(ONE);
     cache.drop(TWO);
     expect(cache.bytes).toBe(0);
+  });
+
+  // @req: shard.cache.bounded
+  test.each([0, 1, 256, 4_096, 4_097])('gives %i bytes back as they were', (length) => {
+    const cache = new ValueCache(200_000);
+    const value = Buffer.from(Array.from({ length }, (_, at) => at % 256));
+    const stored = { contentType: 'text/x', etag: 'e', bytes: length, expiresAtMs: 7, value };
+    cache.set(ONE, 'k', stored);
+    expect(cache.get(ONE, 'k')).toEqual(stored);
+    cache.set(ONE, 'k', { ...stored, value: Buffer.alloc(3, 1), etag: 'f' });
+    expect(cache.get(ONE, 'k')).toMatchObject({ bytes: 3, etag: 'f' });
+  });
+
+  test('does not keep the memory alive that a small value came in', () => {
+    const cache = new ValueCache(200_000);
+    const { value, ...rest } = storedOf(100);
+    cache.set(ONE, 'k', { ...rest, value });
+    value.fill(1);
+    expect(cache.get(ONE, 'k')?.value).toEqual(Buffer.alloc(100));
   });
 
   test('keeps what is read over what is not', () => {
