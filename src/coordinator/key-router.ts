@@ -35,6 +35,16 @@ export interface RoutedAnswer {
   readonly nodeId: string;
 }
 
+/** What is tried against a shard's present route. */
+type Attempt<T> = (target: RouteTarget, table: RoutingTable) => Promise<T>;
+
+/** What happened to a request so far. */
+interface History {
+  readonly startedMs: number;
+  tries: number;
+  mayHaveHappened: boolean;
+}
+
 /** What the router is given. */
 export interface KeyRouterParts {
   readonly keeper: StateKeeper;
@@ -58,15 +68,13 @@ export class KeyRouter {
   }
 
   /** The answer to one operation. Errors carry `shard_id` and `node_id`; a write's that may have happened, `outcome`. */
-  async execute(operation: UserOperation, deadline: Deadline): Promise<RoutedAnswer> {
-    const place = placeOfKey(this.#parts.keeper.routing, operation.key);
-    return this.withRetry(
-      { shardId: place.shardId, operation, deadline },
-      async (target, table) => {
-        const full = routed(operation, place.shardUid, target, 0);
-        return accepted(await this.#channel(target.addr).submit(full, table, deadline));
-      },
-    ).then(({ value, nodeId }) => ({ answer: value, shardId: place.shardId, nodeId }));
+  execute(operation: UserOperation, deadline: Deadline): Promise<RoutedAnswer> {
+    const { shardId, shardUid } = placeOfKey(this.#parts.keeper.routing, operation.key);
+    return this.withRetry({ shardId, operation, deadline }, (target, table) =>
+      this.#channel(target.addr)
+        .submit(routed(operation, shardUid, target, 0), table, deadline)
+        .then((answer) => ({ answer: accepted(answer), shardId, nodeId: target.nodeId })),
+    );
   }
 
   /** Whether a write of the key would find its way now; waits for that as `execute` does. Errors: as `execute`. */
@@ -88,61 +96,71 @@ export class KeyRouter {
    * As `execute`, for a value that `exchange` streams to or from the node; the batch holds the one operation.
    * `repeatable` turns false when bytes were taken that cannot be had again.
    */
-  async stream(
+  stream(
     operation: UserOperation,
     deadline: Deadline,
     exchange: (address: string, batch: KeyBatch) => Promise<KeyAnswer>,
     repeatable?: () => boolean,
   ): Promise<RoutedAnswer> {
-    const place = placeOfKey(this.#parts.keeper.routing, operation.key);
-    const { shardId, shardUid } = place;
-    const { value, nodeId } = await this.withRetry(
-      { shardId, operation, deadline, repeatable },
-      async (target, table) => {
-        const full = routed(operation, shardUid, target, Math.ceil(deadline.remainingMs()));
-        const { leaderEpoch, routingVersion, schemaVersion } = table;
-        const batch = { leaderEpoch, routingVersion, schemaVersion, operations: [full] };
-        return accepted(await exchange(target.addr, batch));
-      },
-    );
-    return { answer: value, shardId, nodeId };
+    const { shardId, shardUid } = placeOfKey(this.#parts.keeper.routing, operation.key);
+    return this.withRetry({ shardId, operation, deadline, repeatable }, async (target, table) => {
+      const full = routed(operation, shardUid, target, Math.ceil(deadline.remainingMs()));
+      const { leaderEpoch, routingVersion, schemaVersion } = table;
+      const batch = { leaderEpoch, routingVersion, schemaVersion, operations: [full] };
+      const answer = accepted(await exchange(target.addr, batch));
+      return { answer, shardId, nodeId: target.nodeId };
+    });
   }
 
   /**
    * Runs `attempt` against the shard's present route, again after failures that may pass, until the deadline.
    * Contract: repeating `attempt` is safe.
    */
-  async withRetry<T>(
-    request: RoutedRequest,
-    attempt: (target: RouteTarget, table: RoutingTable) => Promise<T>,
-  ): Promise<{ value: T; nodeId: string }> {
-    const { clock, random, keeper } = this.#parts;
-    const { shardId, deadline, operation } = request;
-    const startedMs = clock.monotonicMs();
-    let mayHaveHappened = false;
-    for (let tries = 1; ; tries += 1) {
-      let nodeId = '';
-      try {
-        this.#parts.check();
-        if (operation.opId !== '') checkWritable(keeper.state.config.readOnly);
-        const table = keeper.routing;
-        const target = this.#target(table, shardId);
-        nodeId = target.nodeId;
-        const value = await attempt(target, table);
-        return { value, nodeId };
-      } catch (reason) {
-        const error = asToruaError(reason);
-        mayHaveHappened ||= nodeId !== '' && isOpenEnded(error);
-        const delayMs = retryDelayMs(DEFAULT_SCHEDULE, tries, random.float());
-        const spentMs = clock.monotonicMs() - startedMs;
-        const possible = mayRepeat(error, spentMs) && (request.repeatable?.() ?? true);
-        if (!possible || delayMs >= deadline.remainingMs()) {
-          throw described(error, request, { nodeId, mayHaveHappened });
-        }
-        this.#parts.onRetry(operation.verb);
-        await pause(clock, delayMs);
-      }
+  withRetry<T>(request: RoutedRequest, attempt: Attempt<T>): Promise<T> {
+    const startedMs = this.#parts.clock.monotonicMs();
+    return this.#try(request, attempt, { startedMs, tries: 0, mayHaveHappened: false });
+  }
+
+  /** One try. No async frame around it: nearly every request ends with its first. */
+  #try<T>(request: RoutedRequest, attempt: Attempt<T>, history: History): Promise<T> {
+    const { keeper } = this.#parts;
+    let nodeId = '';
+    history.tries += 1;
+    const failed = (reason: unknown): Promise<T> =>
+      this.#tryAgain(request, attempt, history, { reason, nodeId });
+    try {
+      this.#parts.check();
+      if (request.operation.opId !== '') checkWritable(keeper.state.config.readOnly);
+      const table = keeper.routing;
+      const target = this.#target(table, request.shardId);
+      nodeId = target.nodeId;
+      return attempt(target, table).catch(failed);
+    } catch (reason) {
+      return failed(reason);
     }
+  }
+
+  async #tryAgain<T>(
+    request: RoutedRequest,
+    attempt: Attempt<T>,
+    history: History,
+    failure: { readonly reason: unknown; readonly nodeId: string },
+  ): Promise<T> {
+    const { clock, random } = this.#parts;
+    const { deadline, operation } = request;
+    const { nodeId } = failure;
+    const error = asToruaError(failure.reason);
+    history.mayHaveHappened ||= nodeId !== '' && isOpenEnded(error);
+    const delayMs = retryDelayMs(DEFAULT_SCHEDULE, history.tries, random.float());
+    const spentMs = clock.monotonicMs() - history.startedMs;
+    const possible = mayRepeat(error, spentMs) && (request.repeatable?.() ?? true);
+    if (!possible || delayMs >= deadline.remainingMs()) {
+      const { mayHaveHappened } = history;
+      throw described(error, request, { nodeId, mayHaveHappened });
+    }
+    this.#parts.onRetry(operation.verb);
+    await pause(clock, delayMs);
+    return this.#try(request, attempt, history);
   }
 
   /** Where a shard is served now. Errors: `waiting_for_assignment`, `shard_opening`, `shard_unavailable`. */

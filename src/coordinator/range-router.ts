@@ -80,7 +80,7 @@ export class RangeRouter {
   ): Promise<Decoded<typeof listAnswerSchema>> {
     const { start, startExclusive, end, limit, values, anyCopy } = page;
     const { wire, keys } = this.#parts;
-    const { value } = await keys.withRetry(
+    return keys.withRetry(
       { shardId, operation: { verb: 'list', opId: '' }, deadline },
       ({ addr: address, copyId, term }) => {
         const range = { start, startExclusive, end, limit, values, anyCopy };
@@ -90,7 +90,6 @@ export class RangeRouter {
         return callJson(wire, { ...call, body }, deadline);
       },
     );
-    return value;
   }
 
   /** Deletes a range on every shard, page by page; repeatable under `opId`. Returns how many keys went. */
@@ -117,7 +116,7 @@ export class RangeRouter {
     let deleted = 0;
     for (let page = 0; ; page += 1) {
       const { opId, callerOpId } = operation.part(page);
-      const { value } = await keys.withRetry(
+      const value = await keys.withRetry(
         { shardId, operation: { verb: 'delete', opId, callersId: operation.opId }, deadline },
         ({ addr: address, copyId, term }) => {
           const body = { ...bounds, opId, callerOpId, shardUid, copyId, term };

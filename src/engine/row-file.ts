@@ -18,7 +18,11 @@ export async function writeRowFile(
   path: string,
   options: { columns: Columns; rows: Iterable<FileRow>; clock: Clock },
 ): Promise<void> {
-  const columns = Object.entries(options.columns);
+  const columns = Object.entries(options.columns).map(([name, type], place) => ({
+    name,
+    isText: type === 'STRING',
+    before: `${place === 0 ? '{' : ','}"${name}":`,
+  }));
   const file = await open(path, 'w');
   try {
     let slice = '[';
@@ -37,15 +41,18 @@ export async function writeRowFile(
   }
 }
 
-function rowText(row: FileRow, columns: readonly (readonly [string, string])[]): string {
-  let text = '{';
-  for (const [name, type] of columns) {
+/** A column, and the text that stands before each of its values. */
+interface FileColumn {
+  readonly name: string;
+  readonly isText: boolean;
+  readonly before: string;
+}
+
+function rowText(row: FileRow, columns: readonly FileColumn[]): string {
+  let text = '';
+  for (const { name, isText, before } of columns) {
     const value = row[name];
-    const exact =
-      type === 'STRING'
-        ? JSON.stringify(exactText(name, value))
-        : String(exactInteger(name, value));
-    text += `${text.length > 1 ? ',' : ''}"${name}":${exact}`;
+    text += before + (isText ? JSON.stringify(exactText(name, value)) : exactInteger(name, value));
   }
   return `${text}}`;
 }

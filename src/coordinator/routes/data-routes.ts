@@ -40,18 +40,18 @@ function putRoute(context: CoordinatorApp): void {
   } as const;
   userRoute(app, route, (given, reply) => {
     const request = given as unknown as FastifyRequest;
-    return placed(context, request, reply, async () => {
+    return placed(context, request, reply, (key) => {
       const body = bodyBytesOrStream(request);
       const isSmall = Buffer.isBuffer(body);
-      const operation = userOperation(context, request, 'put', {
+      const operation = userOperation(context, request, 'put', key, {
         value: isSmall ? body : undefined,
         contentType: storedType(request.sentContentType),
         ttlMs: given.query.ttl,
       });
       const routed = isSmall
-        ? await runtime.keys.execute(operation, request.deadline)
-        : await putLarge(context, { operation, request, body });
-      return answer(reply, routed);
+        ? runtime.keys.execute(operation, request.deadline)
+        : putLarge(context, { operation, request, body });
+      return routed.then((found) => answer(reply, found));
     });
   });
 }
@@ -71,15 +71,16 @@ function readRoute(context: CoordinatorApp, verb: 'get' | 'head'): void {
   } as const;
   userRoute(app, route, (given, reply) => {
     const request = given as unknown as FastifyRequest;
-    return placed(context, request, reply, async () => {
+    return placed(context, request, reply, (key) => {
       const anyCopy = given.query.consistency === 'any';
-      const operation = userOperation(context, request, verb, { anyCopy });
-      const routed = await runtime.keys.execute(operation, request.deadline);
-      const { status, value } = routed.answer;
-      const isLarge = isGet && status === 200 && value === undefined;
-      if (!isLarge) return answer(reply, routed);
-      const { body, ...streamed } = await getLarge(context, { operation, request, reply });
-      return answer(reply, streamed, body);
+      const operation = userOperation(context, request, verb, key, { anyCopy });
+      return runtime.keys.execute(operation, request.deadline).then((routed) => {
+        const { status, value } = routed.answer;
+        const isLarge = isGet && status === 200 && value === undefined;
+        if (!isLarge) return answer(reply, routed);
+        const streamed = getLarge(context, { operation, request, reply });
+        return streamed.then((found) => answer(reply, found, found.body));
+      });
     });
   });
 }
@@ -95,9 +96,10 @@ function deleteRoute(context: CoordinatorApp): void {
   } as const;
   userRoute(context.app, route, (given, reply) => {
     const request = given as unknown as FastifyRequest;
-    return placed(context, request, reply, async () => {
-      const operation = userOperation(context, request, 'delete', {});
-      return answer(reply, await context.runtime.keys.execute(operation, request.deadline));
+    return placed(context, request, reply, (key) => {
+      const operation = userOperation(context, request, 'delete', key, {});
+      const routed = context.runtime.keys.execute(operation, request.deadline);
+      return routed.then((found) => answer(reply, found));
     });
   });
 }
@@ -123,31 +125,29 @@ function noKeyRoute({ app, valueBytesMax }: CoordinatorApp): void {
 }
 
 /** Runs the work with shard and node in the answer's headers, as far as they are known, also when it fails. */
-async function placed(
+function placed(
   context: CoordinatorApp,
   request: FastifyRequest,
   reply: FastifyReply,
-  work: () => Promise<unknown>,
+  work: (key: string) => Promise<unknown>,
 ): Promise<unknown> {
-  const { shardId } = placeOfKey(context.runtime.keeper.routing, keyOf(request));
+  const key = keyOfTarget(request.raw.url ?? '', 1);
+  const { shardId } = placeOfKey(context.runtime.keeper.routing, key);
   namePlace(reply, { shardId });
-  try {
-    return await work();
-  } catch (reason) {
+  return work(key).catch((reason: unknown) => {
     namePlace(reply, { nodeId: asToruaError(reason).fields.node_id });
     throw reason;
-  }
+  });
 }
 
 /** Reads are repeatable as they are. */
 const READ_IDENTITY = { opId: '', callerOpId: false };
 
-const keyOf = (request: FastifyRequest): string => keyOfTarget(request.raw.url ?? '', 1);
-
 function userOperation(
   context: CoordinatorApp,
   request: FastifyRequest,
   verb: KeyVerb,
+  key: string,
   details: Pick<UserOperation, 'value' | 'contentType' | 'ttlMs' | 'anyCopy'>,
 ): UserOperation {
   const { headers } = request.raw;
@@ -155,7 +155,7 @@ function userOperation(
   const identity = isWrite ? identityOf(headers, context.runtime.newOpId) : READ_IDENTITY;
   return {
     verb,
-    key: keyOf(request),
+    key,
     value: details.value,
     contentType: details.contentType,
     ttlMs: details.ttlMs,
@@ -170,7 +170,7 @@ function userOperation(
 }
 
 function answer(reply: FastifyReply, routed: RoutedAnswer, body?: RoutedBody): unknown {
-  namePlace(reply, routed);
+  namePlace(reply, { nodeId: routed.nodeId });
   return sendKeyAnswer(reply, routed.answer, body);
 }
 
