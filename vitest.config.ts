@@ -15,9 +15,12 @@ const project = (name: string, include: string[], testTimeout: number, exclude: 
 export default defineConfig({
   test: {
     projects: [
-      project('unit', ['src/**/*.test.ts', 'test/pins/**/*.test.ts', 'test/*.test.ts'], 10_000, [
-        'src/**/*.kuzu.test.ts',
-      ]),
+      project(
+        'unit',
+        ['src/**/*.test.ts', 'test/{pins,rooms}/**/*.test.ts', 'test/*.test.ts'],
+        10_000,
+        ['src/**/*.kuzu.test.ts'],
+      ),
       project('kuzu', ['src/**/*.kuzu.test.ts'], 60_000),
       project('contract', ['test/contract/**/*.test.ts'], 60_000),
       project('integration', ['test/integration/**/*.test.ts'], 120_000),

@@ -22,8 +22,6 @@ const OPEN: Readonly<Record<string, string>> = {
   'bench.get.cpu': 'Missed in the last run of make bench; see docs/benchmarks.md, Misses.',
   'bench.latency': 'p50 at 64 connections was missed in the last run; docs/benchmarks.md, Misses.',
   'bench.loop-lag': 'Missed by 2 ms in the last run; docs/benchmarks.md, Misses.',
-  'node.heavy-reads':
-    'Seen at p99 39 ms once, under raised priority; not reliable beside other work; once the node ended with 1 on SIGTERM.',
 };
 
 const PROMISES: readonly Requirement[] = [

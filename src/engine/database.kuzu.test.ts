@@ -1,7 +1,7 @@
 /** The engine's wrapper against the traps of the library: each promise here is one that the bare library breaks. */
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { systemClock } from '../kernel/clock.ts';
@@ -12,6 +12,7 @@ import { openNative } from './native.ts';
 import { Readers } from './readers.ts';
 import { writeRowFile } from './row-file.ts';
 import { loadClause } from './statement-text.ts';
+import { ENGINE_NICENESS } from './thread-priority.ts';
 import { Writer } from './writer.ts';
 
 const POOL = POOL_BYTES_MIN;
@@ -49,6 +50,17 @@ describe('opening', () => {
     await expect(copyDatabaseFile(database.path, join(folder, 'y'))).rejects.toThrow(
       'drops their lock',
     );
+  });
+
+  // @req: limits.loop
+  test.runIf(process.platform === 'linux')('its threads give way to the process', () => {
+    const niceness = readdirSync('/proc/self/task').map((thread) => {
+      const stat = readFileSync(`/proc/self/task/${thread}/stat`, 'utf8');
+      return { thread, nice: Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[16]) };
+    });
+    const lower = niceness.filter(({ nice }) => nice === ENGINE_NICENESS);
+    expect(lower.length).toBeGreaterThanOrEqual(availableParallelism());
+    expect(niceness.find(({ thread }) => thread === String(process.pid))?.nice).toBe(0);
   });
 
   test('a file that is no database is an error, and the path is free again', async () => {

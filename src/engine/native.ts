@@ -8,6 +8,7 @@ import { assert } from '../kernel/assert.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { engineError } from './failures.ts';
 import { bindParameters, type EngineParameters, parameterNames } from './parameters.ts';
+import { withLowerThreads } from './thread-priority.ts';
 
 /** A row by column name. Values are what the library makes of them: callers check what they take out. */
 export type EngineRow = Readonly<Record<string, unknown>>;
@@ -52,7 +53,7 @@ export async function openNative(
   const { poolBytes, clock } = options;
   const database = new kuzu.Database(path, poolBytes, true, false, DATABASE_BYTES_MAX, false, -1);
   try {
-    await database.init();
+    await withLowerThreads(() => database.init());
     const setting = await connectTo(database, clock);
     await setting.runText('CALL force_checkpoint_on_close=false');
     await setting.close();

@@ -52,6 +52,8 @@ export class KuzuStore implements ShardStore {
   #needsReopen = false;
   /** A checkpoint that waits for long readers while the owner goes on. Never rejects. */
   #pending: Promise<void> | undefined;
+  /** What such a checkpoint came to; the next `maintain` that does nothing itself tells of it. */
+  #untold: MaintenanceReport | undefined;
   #rowsSinceCheckpoint = 0;
   #commitsSinceCheckpoint = 0;
   /** No outcome is older than this. */
@@ -151,6 +153,11 @@ export class KuzuStore implements ShardStore {
       await this.#pending;
       this.#slot.refuseInDoubt();
       await (due.act === 'rewrite' ? this.#rewrite() : this.#checkpoint());
+    }
+    if (did === 'nothing' && this.#untold !== undefined) {
+      const told = this.#untold;
+      this.#untold = undefined;
+      return told;
     }
     return { did, durationMs: this.#parts.clock.monotonicMs() - startedMs };
   }
@@ -279,7 +286,12 @@ export class KuzuStore implements ShardStore {
   }
 
   #checkpointWhenQuiet(): void {
+    const { clock } = this.#parts;
+    const startedMs = clock.monotonicMs();
     this.#pending ??= this.#checkpoint()
+      .then(() => {
+        this.#untold = { did: 'checkpoint', durationMs: clock.monotonicMs() - startedMs };
+      })
       .catch((error: unknown) => this.#parts.logger.warn({ err: error }, 'a checkpoint failed'))
       .finally(() => {
         this.#pending = undefined;

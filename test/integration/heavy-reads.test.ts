@@ -14,10 +14,7 @@ const stage = new Stage();
 afterAll(() => stage.close());
 
 const HEALTH_MS = 500;
-const BEFORE_MS = 2_000;
-/** Other programs on the machine only make a window worse: one good window of these shows what the node can do. */
-const WINDOW_MS = 4_000;
-const WINDOWS_MAX = 5;
+const WINDOW_MS = 8_000;
 const WRITERS = 8;
 const P99_MS_MAX = 100;
 const COLD = Array.from({ length: 400 }, (_, index) => `cold/${index}`);
@@ -108,12 +105,6 @@ async function windowOf(client: ToruaClient, url: string): Promise<Window> {
   return seen;
 }
 
-/** Where a PUT without heavy reads is slow already, the bound grows with it. */
-const isGood = ({ puts, gets, checks }: Window, before: readonly number[]): boolean =>
-  at(puts, 0.99) < Math.max(P99_MS_MAX, 4 * at(before, 0.99)) &&
-  at(checks, 1) < HEALTH_MS &&
-  (availableParallelism() === 1 || at(gets, 1) < HEAVY_READ_MS / 4);
-
 const told = (name: string, times: readonly number[]): string =>
   `${name}: ${times.length}, p50 ${at(times, 0.5).toFixed(1)}, p99 ${at(times, 0.99).toFixed(1)}, ` +
   `slowest ${at(times, 1).toFixed(1)} ms\n`;
@@ -147,52 +138,45 @@ function startNode(coordinator: string): Program {
   });
 }
 
-// `node.heavy-reads` and what rests on it are open in the ledger: this was seen to hold, but not reliably beside
-// other work, so it is played by hand (HEAVY_READS=1) until it does.
-test.runIf(process.env['HEAVY_READS'] === '1')(
-  'eight endless heavy reads leave PUT p99 under 100 ms, no health check fails, checkpoints go on',
-  async () => {
-    const coordinator = stage.coordinator({ HEALTH_CHECK_INTERVAL: `${HEALTH_MS}ms` });
-    const url = await coordinator.url();
-    const node = startNode(url);
-    const nodeUrl = await node.url();
-    const client = createClient({ url });
-    await eventually(async () => expect((await client.health()).status).toBe('green'));
-    await Promise.all(COLD.map((key) => client.put(key, key)));
-    const before = sorted(await writeFor(client, BEFORE_MS));
-    process.stderr.write(told('puts before', before));
-    await eventually(() => idleApplier(nodeUrl), { timeoutMs: 10_000 });
+// @req: node.heavy-reads, limits.livez-first, limits.loop, env.value-cache
+test('eight endless heavy reads leave PUT p99 under 100 ms, no health check fails, checkpoints go on', async () => {
+  const coordinator = stage.coordinator({ HEALTH_CHECK_INTERVAL: `${HEALTH_MS}ms` });
+  const url = await coordinator.url();
+  const node = startNode(url);
+  const nodeUrl = await node.url();
+  const client = createClient({ url });
+  await eventually(async () => expect((await client.health()).status).toBe('green'));
+  await Promise.all(COLD.map((key) => client.put(key, key)));
+  await eventually(() => idleApplier(nodeUrl), { timeoutMs: 10_000 });
 
-    const since = (await client.events()).next;
-    expect((await heavy(node)).running).toBe(8);
-    const checkpoints = await maintained(nodeUrl, 'checkpoint');
-    const windows: Window[] = [];
-    const hasGood = (): boolean => windows.some((window) => isGood(window, before));
-    while (windows.length < WINDOWS_MAX && !hasGood())
-      windows.push(await windowOf(client, nodeUrl));
-    expect(hasGood()).toBe(true);
-    await eventually(
-      async () => {
-        await writeFor(client, 200);
-        expect(await maintained(nodeUrl, 'checkpoint')).toBeGreaterThan(checkpoints);
-      },
-      { timeoutMs: 3 * HEAVY_READ_MS },
-    );
-    await eventually(
-      async () => {
-        const state = await heavy(node);
-        expect([state.running, state.timeouts > 0, state.others]).toEqual([8, true, []]);
-      },
-      { timeoutMs: 3 * HEAVY_READ_MS },
-    );
-    const events = (await client.events(since)).events.map(({ type }) => type);
-    expect(events).not.toContain('node_unhealthy');
-    await client.close();
+  const since = (await client.events()).next;
+  expect((await heavy(node)).running).toBe(8);
+  const checkpoints = await maintained(nodeUrl, 'checkpoint');
+  const { puts, gets, checks } = await windowOf(client, nodeUrl);
+  expect(at(puts, 0.99)).toBeLessThan(P99_MS_MAX);
+  expect(at(checks, 1)).toBeLessThan(HEALTH_MS);
+  // With one core the engine has one thread: a cold key waits for the statement that holds it.
+  if (availableParallelism() > 1) expect(at(gets, 1)).toBeLessThan(HEAVY_READ_MS / 4);
+  await eventually(
+    async () => {
+      await writeFor(client, 200);
+      expect(await maintained(nodeUrl, 'checkpoint')).toBeGreaterThan(checkpoints);
+    },
+    { timeoutMs: 3 * HEAVY_READ_MS },
+  );
+  await eventually(
+    async () => {
+      const state = await heavy(node);
+      expect([state.running, state.timeouts > 0, state.others]).toEqual([8, true, []]);
+    },
+    { timeoutMs: 3 * HEAVY_READ_MS },
+  );
+  const events = (await client.events(since)).events.map(({ type }) => type);
+  expect(events).not.toContain('node_unhealthy');
+  await client.close();
 
-    const toldAt = performance.now();
-    node.signal('SIGTERM');
-    expect((await node.exited).code).toBe(0);
-    expect(performance.now() - toldAt).toBeLessThan(10_000);
-  },
-  90_000,
-);
+  const toldAt = performance.now();
+  node.signal('SIGTERM');
+  expect((await node.exited).code).toBe(0);
+  expect(performance.now() - toldAt).toBeLessThan(10_000);
+}, 90_000);

@@ -1,19 +1,13 @@
 /** The life of a copy: opened, owned, released, closed, damaged, and what it tells of itself. */
 import { describe, expect, test } from 'vitest';
-import {
-  COPY_DIRECTORY,
-  COPY_ID,
-  gate,
-  ShardWorld,
-  shardWorld,
-} from '../../test/rooms/shard-world.ts';
-import { recordOf, truncateOf } from '../../test/simulation/log-world.ts';
-import { copyId, seq, term } from '../kernel/ids.ts';
-import { RECORD_KIND } from '../log/log-record.ts';
-import type { KeyOperation } from '../protocol/key-operation.ts';
-import { acceptDamage } from './accept-damage.ts';
-import { createCopy, readManifest } from './manifest.ts';
-import { openCopy } from './open-copy.ts';
+import { copyId, seq, term } from '../../src/kernel/ids.ts';
+import { RECORD_KIND } from '../../src/log/log-record.ts';
+import type { KeyOperation } from '../../src/protocol/key-operation.ts';
+import { acceptDamage } from '../../src/shard/accept-damage.ts';
+import { createCopy, readManifest } from '../../src/shard/manifest.ts';
+import { openCopy } from '../../src/shard/open-copy.ts';
+import { recordOf, truncateOf } from '../simulation/log-world.ts';
+import { COPY_DIRECTORY, COPY_ID, gate, ShardWorld, shardWorld } from './shard-world.ts';
 
 describe('owning a term', () => {
   // @req: state.release.refuses

@@ -1,10 +1,10 @@
 /** Listings, range deletes and keys whose time is over. */
 import { describe, expect, test } from 'vitest';
-import { COPY_ID, gate, type ShardWorld, shardWorld } from '../../test/rooms/shard-world.ts';
-import { seq } from '../kernel/ids.ts';
-import { compareUtf8 } from '../kernel/utf8-order.ts';
-import { RECORD_KIND } from '../log/log-record.ts';
-import { DELETE_PAGE_MAX } from './delete-page.ts';
+import { seq } from '../../src/kernel/ids.ts';
+import { compareUtf8 } from '../../src/kernel/utf8-order.ts';
+import { RECORD_KIND } from '../../src/log/log-record.ts';
+import { DELETE_PAGE_MAX } from '../../src/shard/delete-page.ts';
+import { COPY_ID, gate, type ShardWorld, shardWorld } from './shard-world.ts';
 
 const KEYS = ['', 'a', 'a/b', 'b', 'ß', '数字', '\ufffd', '😀', 'zz'].filter((key) => key !== '');
 

@@ -1,8 +1,8 @@
 /** What happens when the store refuses: rebuilt, asked in halves, kept aside, given up; and what readers see meanwhile. */
 import { describe, expect, test } from 'vitest';
-import { gate, ShardWorld, shardWorld } from '../../test/rooms/shard-world.ts';
-import { ToruaError } from '../kernel/errors.ts';
-import { ASIDE_MAX } from './set-aside.ts';
+import { ToruaError } from '../../src/kernel/errors.ts';
+import { ASIDE_MAX } from '../../src/shard/set-aside.ts';
+import { gate, ShardWorld, shardWorld } from './shard-world.ts';
 
 /** Makes the store refuse every batch that holds one of these keys. */
 function poison(world: ShardWorld, ...poisoned: string[]): void {

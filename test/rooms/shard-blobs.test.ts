@@ -1,7 +1,7 @@
 /** Large values: durable before they are named, swept when nothing names them, never swept when something does. */
 import { describe, expect, test } from 'vitest';
-import { COPY_DIRECTORY, gate, type ShardWorld, shardWorld } from '../../test/rooms/shard-world.ts';
-import { valueHash } from './etag.ts';
+import { valueHash } from '../../src/shard/etag.ts';
+import { COPY_DIRECTORY, gate, type ShardWorld, shardWorld } from './shard-world.ts';
 
 const BLOBS = `${COPY_DIRECTORY}/blobs`;
 const pathOf = (blob: string): string => `${BLOBS}/${blob.slice(0, 2)}/${blob}`;

@@ -1,9 +1,9 @@
 /** Writes of one copy: order, conditions under concurrency, repeats, and what is refused. */
 import { describe, expect, test } from 'vitest';
-import { etagOfText, gate, ShardWorld, shardWorld } from '../../test/rooms/shard-world.ts';
-import { term } from '../kernel/ids.ts';
-import type { KeyAnswer } from '../protocol/key-operation.ts';
-import { CALLER_OUTCOMES_MAX, CALLER_WINDOW_MS } from './caller-outcomes.ts';
+import { term } from '../../src/kernel/ids.ts';
+import type { KeyAnswer } from '../../src/protocol/key-operation.ts';
+import { CALLER_OUTCOMES_MAX, CALLER_WINDOW_MS } from '../../src/shard/caller-outcomes.ts';
+import { etagOfText, gate, ShardWorld, shardWorld } from './shard-world.ts';
 
 const CONCURRENT = 25;
 

@@ -4,16 +4,11 @@
  */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import {
-  COPY_ID,
-  etagOfText,
-  ShardWorld,
-  type ShardWorldOptions,
-} from '../../test/rooms/shard-world.ts';
-import { seq } from '../kernel/ids.ts';
-import type { KeyAnswer } from '../protocol/key-operation.ts';
-import { decodePut } from './payload.ts';
-import type { Write } from './write.ts';
+import { seq } from '../../src/kernel/ids.ts';
+import type { KeyAnswer } from '../../src/protocol/key-operation.ts';
+import { decodePut } from '../../src/shard/payload.ts';
+import type { Write } from '../../src/shard/write.ts';
+import { COPY_ID, etagOfText, ShardWorld, type ShardWorldOptions } from './shard-world.ts';
 
 const KEYS = ['a', 'b', 'c', 'd/e', 'ß', '😀'];
 const POISONED = 'poisoned';
