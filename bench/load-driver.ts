@@ -17,7 +17,7 @@ export interface LoadPlan {
   /** Share of reads, 0 to 1. */
   readonly reads: number;
   readonly seed: number;
-  /** Stops after this many requests, if given; keys are then taken in order. */
+  /** Stops after this many requests, if given; keys are then taken in order, over and over. */
   readonly requests?: number | undefined;
   /** Checks that each read gives the newest value this driver was acknowledged; needs one writer a key. */
   readonly verify?: boolean | undefined;
@@ -90,7 +90,7 @@ class Driver {
       return;
     }
     const { requests, keys, verify, connections, reads } = this.#plan;
-    const drawn = requests === undefined ? Math.floor(this.#random() * keys) : this.#issued;
+    const drawn = requests === undefined ? Math.floor(this.#random() * keys) : this.#issued % keys;
     // With verification each key has one writer: the connection whose number it ends in.
     connection.key = verify ? drawn - (drawn % connections) + place : drawn;
     connection.isRead = this.#random() < reads;

@@ -113,7 +113,6 @@ const targets = [
     hop.ratio <= 0.6,
   ),
 ];
-const largestAllowed = 16;
 const conditions = [
   row('stale reads after acknowledged writes', '0', String(small.mix.stale), small.mix.stale === 0),
   row(
@@ -123,9 +122,10 @@ const conditions = [
     kills.lost === 0,
   ),
   row(
-    'largest live database file over 200,000 updates of 25,000 keys',
-    `≤ ${largestAllowed} MiB or 4x`,
-    `${grown.largestMiB.toFixed(1)} MiB`,
+    'live database file nearest to its bound, over 200,000 updates of 25,000 keys',
+    `≤ ${grown.allowedMiB.toFixed(0)} MiB`,
+    `${grown.worstMiB.toFixed(1)} MiB`,
+    grown.worstMiB <= grown.allowedMiB,
   ),
   row(
     'checkpoints and rewrites seen in it',

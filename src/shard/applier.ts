@@ -64,11 +64,15 @@ const NOT_THE_CHANGE: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
 export class Applier {
   readonly #parts: ApplierParts;
   #timer: Timer | undefined;
+  /** Rings when maintenance that failed is to be tried again, although nothing is written. */
+  #upkeep: Timer | undefined;
   #turn: Promise<void> = Promise.resolve();
   #isScheduled = false;
   #isStopped = false;
   /** Rounds that failed one after another. */
   #failures = 0;
+  /** Maintenance that failed one after another, and until when it is left alone. */
+  #unmaintained = { failures: 0, untilMs: 0 };
   #room: { readonly promise: Promise<void>; readonly release: () => void } | undefined;
 
   constructor(parts: ApplierParts) {
@@ -116,6 +120,7 @@ export class Applier {
   async stop(): Promise<void> {
     this.#isStopped = true;
     this.#timer?.cancel();
+    this.#upkeep?.cancel();
     this.#releaseRoom();
     await this.drain();
   }
@@ -140,13 +145,13 @@ export class Applier {
     const { logger, newest } = this.#parts;
     try {
       await this.#applyAll();
-      await this.#maintain(undefined);
       this.#failures = 0;
     } catch (reason) {
       this.#failures += 1;
       const fields = { err: reason, failures: this.#failures };
       logger.error(fields, 'the store does not take changes; the memtable keeps them');
     }
+    await this.#maintainIfDue();
     if (this.#failures > 0 || newest.memtable.activeRows > 0) this.wake();
   }
 
@@ -242,6 +247,23 @@ export class Applier {
     }
   }
 
+  /** Never rejects: a store that cannot be maintained still takes changes, and is asked again ever more seldom. */
+  async #maintainIfDue(): Promise<void> {
+    const { clock, logger } = this.#parts;
+    const { failures, untilMs } = this.#unmaintained;
+    if (clock.monotonicMs() < untilMs) return;
+    try {
+      await this.#maintain(undefined);
+      this.#unmaintained = { failures: 0, untilMs: 0 };
+    } catch (reason) {
+      const pauseMs = Math.min(this.#parts.limits.delayMs * 2 ** failures, APPLY_RETRY_MS_MAX);
+      this.#unmaintained = { failures: failures + 1, untilMs: clock.monotonicMs() + pauseMs };
+      this.#upkeep?.cancel();
+      this.#upkeep = clock.after(pauseMs + 1, () => this.#schedule());
+      logger.error({ err: reason, failures: failures + 1 }, 'the store could not be maintained');
+    }
+  }
+
   async #maintain(force: 'checkpoint' | 'rewrite' | undefined): Promise<void> {
     const { newest, logBytesSinceBase, onMaintained } = this.#parts;
     try {
@@ -249,7 +271,7 @@ export class Applier {
       const report = await newest.store.maintain(hint);
       if (report.did !== 'nothing') onMaintained(report);
     } catch (reason) {
-      if (this.#failures > 0) await this.#healDoubt();
+      if (this.#unmaintained.failures > 0) await this.#healDoubt();
       throw reason;
     }
   }

@@ -8,6 +8,7 @@ import type { Clock } from '../kernel/clock.ts';
 import type { Disk } from '../kernel/disk.ts';
 import { ToruaError } from '../kernel/errors.ts';
 import type { Logger } from '../kernel/logger.ts';
+import type { Turns } from '../kernel/turns.ts';
 import type { Manifest, StoreLayout } from './kuzu-store-layout.ts';
 import type { KuzuStoreLimits } from './kuzu-store-policy.ts';
 import { CREATE_TABLES, EXPORTED_TABLES, STATEMENT, STORE_FORMAT } from './kuzu-store-schema.ts';
@@ -19,6 +20,8 @@ export interface StoreParts {
   readonly logger: Logger;
   readonly limits: KuzuStoreLimits;
   readonly pool: { bytes: number; readonly bytesAtFirst: number };
+  /** One rewrite at a time over all stores of the process: each holds a table's index in memory. */
+  readonly rewrites: Turns;
 }
 
 /** What the database says of itself; committed together with what it describes. */
@@ -40,6 +43,11 @@ export interface LiveDatabase {
 
 /** Factor by which the pool grows, once, when it was full. */
 const POOL_GROWTH = 4;
+/**
+ * Pool of a base while it is made: it grows until the COPY fits. 128 MiB are too few from 80,000 rows on, 256 MiB are
+ * enough for 250,000 (measured). It is gone when the base is closed.
+ */
+const BASE_POOL_BYTES = { min: 256 * 2 ** 20, max: 4 * 2 ** 30 } as const;
 /** Longest one read of ours may take, milliseconds. A listing of a million keys takes a quarter of a second. */
 export const SHORT_READ_TIMEOUT_MS = 10_000;
 
@@ -106,12 +114,35 @@ export function metaOf(rows: readonly EngineRow[]): StoreMeta {
 export async function makeBase(
   parts: StoreParts,
   layout: StoreLayout,
-  base: { generation: number; meta: StoreMeta; folder?: string | undefined },
+  base: NewBase,
 ): Promise<Manifest> {
-  const { generation, meta, folder } = base;
+  for (let poolBytes = Math.max(parts.pool.bytes, BASE_POOL_BYTES.min); ; poolBytes *= 2) {
+    try {
+      return await makeBaseWithin(poolBytes, parts, layout, base);
+    } catch (error) {
+      if (failureOf(error) !== 'pool_full' || 2 * poolBytes > BASE_POOL_BYTES.max) throw error;
+      parts.logger.info({ poolBytes }, 'a base needs a larger pool while it is made');
+    }
+  }
+}
+
+/** What a base is made of. */
+interface NewBase {
+  readonly generation: number;
+  readonly meta: StoreMeta;
+  readonly folder?: string | undefined;
+}
+
+async function makeBaseWithin(
+  poolBytes: number,
+  parts: StoreParts,
+  layout: StoreLayout,
+  { generation, meta, folder }: NewBase,
+): Promise<Manifest> {
   await parts.disk.remove(layout.base(generation));
   await parts.disk.makeDirectory(layout.base(generation));
-  const engine = await openWithRoom(parts, layout.baseFile(generation));
+  const { clock } = parts;
+  const engine = await EngineDatabase.open(layout.baseFile(generation), { clock, poolBytes });
   try {
     for (const text of CREATE_TABLES) await engine.runAlone(text);
     await engine.write((transaction) =>

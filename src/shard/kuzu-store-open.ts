@@ -2,6 +2,7 @@
 import type { Clock } from '../kernel/clock.ts';
 import type { Disk } from '../kernel/disk.ts';
 import type { Logger } from '../kernel/logger.ts';
+import { Turns } from '../kernel/turns.ts';
 import { KuzuStore } from './kuzu-store.ts';
 import { inDoubt, StoreLayout, type StoreState } from './kuzu-store-layout.ts';
 import { type LiveDatabase, makeBase, openLive, type StoreParts } from './kuzu-store-live.ts';
@@ -24,6 +25,7 @@ export interface KuzuStoreFactory {
 /** A factory of stores on Kuzu. Contract: the directory's parent exists and is durable; one store per directory. */
 export function createKuzuStoreFactory(options: KuzuStoreOptions): KuzuStoreFactory {
   const { disk, clock, logger, poolBytes } = options;
+  const rewrites = new Turns();
   return {
     open: (directory) =>
       openKuzuStore(directory, {
@@ -32,6 +34,7 @@ export function createKuzuStoreFactory(options: KuzuStoreOptions): KuzuStoreFact
         logger,
         limits: { ...KUZU_STORE_LIMITS, ...options.limits },
         pool: { bytes: poolBytes, bytesAtFirst: poolBytes },
+        rewrites,
       }),
   };
 }

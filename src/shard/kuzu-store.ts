@@ -152,7 +152,9 @@ export class KuzuStore implements ShardStore {
     } else if (due.act !== 'nothing') {
       await this.#pending;
       this.#slot.refuseInDoubt();
-      await (due.act === 'rewrite' ? this.#rewrite() : this.#checkpoint());
+      await (due.act === 'rewrite'
+        ? this.#parts.rewrites.run(() => this.#rewrite())
+        : this.#checkpoint());
     }
     if (did === 'nothing' && this.#untold !== undefined) {
       const told = this.#untold;

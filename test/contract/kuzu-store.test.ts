@@ -119,6 +119,16 @@ describe('after a kill', () => {
 });
 
 describe('bounds', () => {
+  test('a rewrite takes more rows than the pool of the live database could index', async () => {
+    await withStore(kuzuFactory(), async (store) => {
+      const count = 120_000;
+      for (let from = 0; from < count; from += 8_000)
+        await store.apply(batch(from + 8_000, rows(from, 8_000, 'v')));
+      await store.maintain({ logBytesSinceBase: 0, force: 'rewrite' });
+      expect([store.totals.keys, store.baseSeq]).toEqual([count, count]);
+    });
+  });
+
   test('the live file stays within four times its size after a rewrite, or 16 MiB', async () => {
     await withStore(kuzuFactory({ checkpointRows: 4_000 }), async (store) => {
       const did: Record<string, number> = {};

@@ -286,6 +286,18 @@ describe('a store that does not work for a while', () => {
     expect(world.clock.pending).toBe(0);
   });
 
+  test('maintenance that fails does not hold up what is written', async () => {
+    const world = await shardWorld();
+    world.faults.maintain = () => {
+      throw new Error('no room for a base');
+    };
+    for (let number = 0; number < 20; number += 1) {
+      await world.put(`k${number}`, 'text');
+      await world.clock.run({ forMs: 2_000 });
+      expect(world.copy.backlog.rows).toBe(0);
+    }
+  });
+
   // @req: shard.doubt
   test('a store in doubt after maintenance is rebuilt from base and log', async () => {
     const world = await shardWorld();
