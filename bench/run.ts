@@ -186,6 +186,7 @@ const all = [
     '',
     ms(recovery.recoveryMs),
   ),
+  row('memory of that node after its recovery', '', `${recovery.nodeMiB} MiB`),
   row(
     'memory after the small-value runs: coordinator, nodes',
     '',

@@ -153,7 +153,6 @@ export async function startAndRecovery(keys: number) {
       recoveryMs,
       keys,
       nodeMiB: memoryMiB(node).now,
-      files: databaseFiles(cluster.directory),
     };
   } finally {
     await cluster.stop();
