@@ -53,6 +53,20 @@ test('after a power failure a node has its copies again, with their data and the
   });
 });
 
+// @req: shard.doubt
+test('a copy whose manifest is damaged is in doubt, and the others are served', async () => {
+  await put(ZERO, 0);
+  await put(ONE, 1);
+  const file = await world.disk.boot().open(`/n1/copies/${copyOf(0)}/MANIFEST`, 'write');
+  await file.write(0, Buffer.from('not JSON'));
+  await file.sync();
+  await restart();
+  expect(await get(ZERO, 0)).toMatchObject({ status: 503, code: 'shard_in_doubt' });
+  expect(await get(ONE, 1)).toMatchObject({ status: 200 });
+  const held = node.copies.held().find(({ copyId }) => copyId === copyOf(0));
+  expect(held).toMatchObject({ state: 'in_doubt', shardUid: shardOf(0)?.shardUid });
+});
+
 test('a copy is not served before the leader has recorded that it exists', async () => {
   world = new NodeWorld();
   node = await world.open();

@@ -72,21 +72,33 @@ export class CopySet {
     // Names that the life before gave and did not live to sync are believed from here on, so they are made durable.
     await disk.syncDirectory(directory);
     for (const name of await disk.list(directory)) {
-      const manifest = await readManifest(disk, `${directory}/${name}`);
-      if (!manifest) {
-        await disk.remove(`${directory}/${name}`);
+      const copyId = asCopyId(name);
+      const found = await this.#found(copyId);
+      if (!found) {
+        await disk.remove(this.#pathOf(copyId));
         continue;
       }
-      await disk.syncDirectory(`${directory}/${name}`);
-      const inDoubt = copyParts.log.position(manifest.copy_id)?.inDoubt === true;
-      this.#slots.set(manifest.copy_id, {
-        copyId: manifest.copy_id,
-        shardUid: manifest.shard_uid,
-        fence: manifest.fence,
-        state: inDoubt ? 'in_doubt' : 'opening',
-        copy: undefined,
-        reason: inDoubt ? 'The log has a hole.' : undefined,
-      });
+      await disk.syncDirectory(this.#pathOf(copyId));
+      const inDoubt = copyParts.log.position(copyId)?.inDoubt === true;
+      const reason = found.reason ?? (inDoubt ? 'The log has a hole.' : undefined);
+      const state = reason === undefined ? 'opening' : 'in_doubt';
+      this.#slots.set(copyId, { ...found, copyId, state, copy: undefined, reason });
+    }
+  }
+
+  /** What the manifest says; a damaged one puts its copy in doubt and leaves the others alone, if the log knows whose it is. */
+  async #found(
+    copyId: CopyId,
+  ): Promise<Pick<HeldSlot, 'shardUid' | 'fence' | 'reason'> | undefined> {
+    const { disk, copyParts, logger } = this.#parts;
+    try {
+      const manifest = await readManifest(disk, this.#pathOf(copyId));
+      return manifest && { shardUid: manifest.shard_uid, fence: manifest.fence, reason: undefined };
+    } catch (reason) {
+      const position = copyParts.log.position(copyId);
+      if (position === undefined) throw reason;
+      logger.error({ err: reason, copyId }, 'a copy cannot be identified by its manifest');
+      return { shardUid: position.shardUid, fence: 0, reason: asToruaError(reason).detail };
     }
   }
 
