@@ -38,7 +38,11 @@ export interface LoadResult {
 interface Connection {
   readonly socket: Socket;
   startedAt: number;
-  buffered: Buffer;
+  chunks: Buffer[];
+  /** Bytes of the chunks. */
+  received: number;
+  /** Bytes of the answer that has begun; 0 while its length is not known. */
+  wanted: number;
   key: number;
   isRead: boolean;
   version: number;
@@ -71,8 +75,16 @@ class Driver {
   #connect(place: number): void {
     const { hostname, port } = new URL(this.#plan.url);
     const socket = connect({ host: hostname, port: Number(port), noDelay: true });
-    const buffered = Buffer.alloc(0);
-    const connection = { socket, startedAt: 0, buffered, key: 0, isRead: false, version: 0 };
+    const connection: Connection = {
+      socket,
+      startedAt: 0,
+      chunks: [],
+      received: 0,
+      wanted: 0,
+      key: 0,
+      isRead: false,
+      version: 0,
+    };
     socket.on('connect', () => this.#send(connection, place));
     socket.on('error', (error) => {
       process.stderr.write(`connection failed: ${error.message}\n`);
@@ -116,15 +128,21 @@ class Driver {
   }
 
   #received(connection: Connection, place: number, chunk: Buffer): void {
-    const before = connection.buffered;
-    connection.buffered = before.length === 0 ? chunk : Buffer.concat([before, chunk]);
+    connection.chunks.push(chunk);
+    connection.received += chunk.length;
+    // Put together once, not with every chunk: a value of 16 MiB comes in hundreds of them.
+    if (connection.received < connection.wanted) return;
+    let rest = connection.chunks.length === 1 ? chunk : Buffer.concat(connection.chunks);
     for (;;) {
-      const answer = parseAnswer(connection.buffered);
-      if (!answer) return;
-      connection.buffered = connection.buffered.subarray(answer.bytes);
+      const answer = parseAnswer(rest);
+      connection.wanted = answer?.bytes ?? 0;
+      if (!answer || rest.length < answer.bytes) break;
+      rest = rest.subarray(answer.bytes);
       this.#finish(connection, answer);
       this.#send(connection, place);
     }
+    connection.chunks = rest.length === 0 ? [] : [rest];
+    connection.received = rest.length;
   }
 
   #finish(connection: Connection, answer: { status: number; body: Buffer }): void {
@@ -169,6 +187,7 @@ function generator(seed: number): () => number {
   };
 }
 
+/** The first answer of the bytes, or undefined before its head is complete; `bytes` says how long it will be. */
 function parseAnswer(buffer: Buffer): { status: number; bytes: number; body: Buffer } | undefined {
   const headEnd = buffer.indexOf('\r\n\r\n');
   if (headEnd < 0) return undefined;
@@ -176,7 +195,6 @@ function parseAnswer(buffer: Buffer): { status: number; bytes: number; body: Buf
   const status = Number(head.slice(9, 12));
   const length = Number(/content-length: (\d+)/i.exec(head)?.[1] ?? 0);
   const bytes = headEnd + 4 + length;
-  if (buffer.length < bytes) return undefined;
   return { status, bytes, body: buffer.subarray(headEnd + 4, bytes) };
 }
 

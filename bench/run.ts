@@ -164,7 +164,7 @@ const all = [
     `${rate(cold.perSecond)}, p50 ${ms(cold.p50)}, p99 ${ms(cold.p99)}, ${us(cold.coordinatorMicros)} + ${us(cold.nodeMicros)}`,
   ),
   row(
-    'fdatasync calls, records per group (PUT, 64 connections)',
+    'syncs of the log, records per group (PUT, 64 connections)',
     '',
     `${small.syncs}, ${small.recordsPerGroup.toFixed(1)}`,
   ),

@@ -15,13 +15,8 @@ import { TOOLS } from './requirements/tools.ts';
 
 /** Promised and not held yet: id -> why. The issue stays open while one is left. */
 const OPEN: Readonly<Record<string, string>> = {
-  'done.bench':
-    'make bench was run with 300,000 instead of 1,000,000 recovery keys, beside other work.',
   'bench.put.cpu':
     'Missed in the last run of make bench; docs/benchmarks.md, Misses, has the profile.',
-  'bench.get.cpu': 'Missed in the last run of make bench; see docs/benchmarks.md, Misses.',
-  'bench.latency': 'p50 at 64 connections was missed in the last run; docs/benchmarks.md, Misses.',
-  'bench.loop-lag': 'Missed by 2 ms in the last run; docs/benchmarks.md, Misses.',
 };
 
 const PROMISES: readonly Requirement[] = [
