@@ -1,7 +1,7 @@
 /** Leaders, settings, recovery, reset. */
 import { describe, expect, test } from 'vitest';
 import { codeOf, TestLeader } from '../../test/contract/cluster-fixture.ts';
-import { findNode, isFormed, shardsOf } from './state-access.ts';
+import { findNode, isFormed, nodesById, shardsOf } from './state-access.ts';
 
 function formed(shards = 2): TestLeader {
   const leader = new TestLeader(shards, { minNodes: 2 });
@@ -102,4 +102,10 @@ describe('a reset', () => {
     leader.do({ kind: 'reset' });
     expect(isFormed(leader.state)).toBe(false);
   });
+});
+
+test('nodes are listed by id, whatever the order in which they joined', () => {
+  const leader = new TestLeader(1);
+  for (const id of ['node-10', 'node-2', 'b', 'node-1']) leader.join(id);
+  expect(nodesById(leader.state).map(({ id }) => id)).toEqual(['b', 'node-1', 'node-2', 'node-10']);
 });

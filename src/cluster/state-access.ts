@@ -69,6 +69,12 @@ export function copiesOn(state: ClusterState, nodeId: string): readonly PlacedCo
   );
 }
 
+const IDS = new Intl.Collator('en', { numeric: true });
+
+/** The nodes as people look for them: by id, node-2 before node-10. The document has them in the order they joined. */
+export const nodesById = (state: ClusterState): readonly NodeEntry[] =>
+  [...state.nodes].sort((left, right) => IDS.compare(left.id, right.id));
+
 /** How many copies take up room on the node: lost ones do not. */
 export const heldCount = (state: ClusterState, nodeId: string): number =>
   copiesOn(state, nodeId).filter(({ copy }) => copy.state !== 'lost').length;

@@ -1,4 +1,6 @@
 /** The cluster as its routes see it: numbers and colour now, and who has stored the newest state. */
+
+import { nodesById } from '../cluster/state-access.ts';
 import { type ClusterSummary, summarize } from '../cluster/summary.ts';
 import { pause } from '../kernel/clock.ts';
 import type { Deadline } from '../kernel/deadline.ts';
@@ -39,7 +41,7 @@ export async function acknowledgements(
 function acknowledgementsNow(runtime: CoordinatorRuntime, version: number): Acknowledgement[] {
   const { keeper, pusher, book } = runtime;
   const { liveNodes } = book.facts(keeper.state);
-  return keeper.state.nodes
+  return nodesById(keeper.state)
     .filter((node) => node.directoryId !== undefined && liveNodes.has(node.id))
     .map(({ id }) => ({ node_id: id, acknowledged: pusher.hasStored(id, version) }));
 }

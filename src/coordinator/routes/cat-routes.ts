@@ -1,4 +1,5 @@
 /** GET /_cat/...: the same facts as aligned text for a terminal. Source: REST contract, section 4. */
+import { nodesById } from '../../cluster/state-access.ts';
 import { shardRows, shardsOfNode } from '../../cluster/summary.ts';
 import { userRoute } from '../../http/user-route.ts';
 import { isoTime } from '../../kernel/clock.ts';
@@ -44,7 +45,7 @@ function nodesTable(runtime: CoordinatorRuntime): Table {
   const { state } = runtime.keeper;
   return {
     columns: ['id', 'addr', 'status', 'shards', 'max_shards', 'zone', 'version', 'last_heartbeat'],
-    rows: state.nodes.map((node) => ({
+    rows: nodesById(state).map((node) => ({
       id: node.id,
       addr: node.addr,
       status: node.status,

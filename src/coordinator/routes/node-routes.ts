@@ -1,6 +1,6 @@
 /** Nodes: list, info, capacity, forgetting, broadcast. Source: REST contract, section 3. */
 import { z } from 'zod';
-import { requireNode } from '../../cluster/state-access.ts';
+import { nodesById, requireNode } from '../../cluster/state-access.ts';
 import { shardsOfNode } from '../../cluster/summary.ts';
 import { userRoute } from '../../http/user-route.ts';
 import { isoTime } from '../../kernel/clock.ts';
@@ -42,7 +42,7 @@ function listRoute({ app, runtime }: CoordinatorApp): void {
     answers: { 200: nodesAnswerSchema },
   } as const;
   userRoute(app, route, () => ({
-    nodes: runtime.keeper.state.nodes.map((node) => nodeView(runtime, node)),
+    nodes: nodesById(runtime.keeper.state).map((node) => nodeView(runtime, node)),
   }));
 }
 
@@ -117,7 +117,7 @@ function broadcastRoute({ app, runtime }: CoordinatorApp): void {
   userRoute(app, route, async (request) => {
     const { id: requestId, deadline } = request;
     const payload = Buffer.from(JSON.stringify(request.body.payload));
-    const nodes = runtime.keeper.state.nodes.filter(
+    const nodes = nodesById(runtime.keeper.state).filter(
       (node) => node.status !== 'unhealthy' && node.status !== 'dead',
     );
     const message = { payload, requestId, deadline };
