@@ -241,3 +241,8 @@ describe('docker-compose.yml', () => {
     expect(() => readEnvironment(schema, environmentOf(name, service))).not.toThrow();
   });
 });
+
+test('the image of a node keeps the arenas of its memory few', () => {
+  const set = instructions('node').filter((line) => line.startsWith('ENV '));
+  expect(set.join(' ')).toContain(' MALLOC_ARENA_MAX=2');
+});

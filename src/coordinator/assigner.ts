@@ -9,6 +9,7 @@ import { isFormed } from '../cluster/state-access.ts';
 import type { Clock, Timer } from '../kernel/clock.ts';
 import { deadlineIn } from '../kernel/deadline.ts';
 import type { Logger } from '../kernel/logger.ts';
+import { Turns } from '../kernel/turns.ts';
 import {
   acceptDamageRequestSchema,
   doneSchema,
@@ -41,7 +42,7 @@ export interface AssignerParts {
 export class Assigner {
   readonly #parts: AssignerParts;
   #formation: Timer | undefined;
-  #turn: Promise<unknown> = Promise.resolve();
+  readonly #turns = new Turns();
   #stopped = false;
 
   constructor(parts: AssignerParts) {
@@ -90,9 +91,7 @@ export class Assigner {
       const empty = emptyShards(keeper.state, book.facts(keeper.state));
       await keeper.change({ kind: 'even_empty', reason, nodeId, emptyShards: empty });
     };
-    const next = this.#turn.then(task);
-    this.#turn = next.catch(() => {});
-    return next;
+    return this.#turns.run(task);
   }
 
   /**

@@ -7,6 +7,7 @@ import type { Clock } from '../kernel/clock.ts';
 import { deadlineIn } from '../kernel/deadline.ts';
 import { ToruaError } from '../kernel/errors.ts';
 import type { Logger } from '../kernel/logger.ts';
+import { Turns } from '../kernel/turns.ts';
 import { decode } from '../protocol/case.ts';
 import type { ClusterState } from '../protocol/cluster-state.ts';
 import { INTERNAL_PATHS, type RegisterRequest, storedStateSchema } from '../protocol/messages.ts';
@@ -34,7 +35,7 @@ export class RecoveryMode {
   readonly #offers = new Map<string, StateOffer>();
   readonly #registeredIds = new Set<string>();
   /** Two nodes may complete the cluster at once; it is adopted once. */
-  #turn: Promise<unknown> = Promise.resolve();
+  readonly #turns = new Turns();
 
   constructor(parts: RecoveryParts) {
     this.#parts = parts;
@@ -58,12 +59,12 @@ export class RecoveryMode {
   async registered(node: RegisterRequest['node']): Promise<void> {
     if (this.#parts.keeper.founded) return;
     const state = node.clusterId === undefined ? undefined : await this.#fetch(node.addr);
-    await this.#inTurn(() => this.#registered(node, state));
+    await this.#turns.run(() => this.#registered(node, state));
   }
 
   /** An operator goes on without the missing nodes; returns which. Errors: `not_recovering`. */
   acceptMissing(): Promise<readonly string[]> {
-    return this.#inTurn(async () => {
+    return this.#turns.run(async () => {
       const newest = this.#newest();
       if (!newest) {
         throw new ToruaError(
@@ -136,11 +137,5 @@ export class RecoveryMode {
       deadlineIn(clock, FETCH_MS_MAX),
     );
     return decode(storedStateSchema, jsonFromAnswer(answer, address)).state;
-  }
-
-  #inTurn<T>(task: () => Promise<T>): Promise<T> {
-    const next = this.#turn.then(task);
-    this.#turn = next.catch(() => {});
-    return next;
   }
 }

@@ -12,6 +12,7 @@ import { assert } from '../kernel/assert.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { Logger } from '../kernel/logger.ts';
 import type { Random } from '../kernel/random.ts';
+import { Turns } from '../kernel/turns.ts';
 import type { MetadataStore } from '../metadata/metadata-store.ts';
 import type { ClusterState } from '../protocol/cluster-state.ts';
 import type { EventLog } from './event-log.ts';
@@ -47,7 +48,7 @@ export class StateKeeper {
   #routing: RoutingTable;
   /** Version in the metadata store; undefined while the cluster is not founded. */
   #storedVersion: number | undefined;
-  #turn: Promise<unknown> = Promise.resolve();
+  readonly #turns = new Turns();
 
   constructor(parts: StateKeeperParts, state: ClusterState, storedVersion: number | undefined) {
     this.#parts = parts;
@@ -79,12 +80,12 @@ export class StateKeeper {
    * refusals and the store's.
    */
   change(command: ClusterCommand, options: ChangeOptions = {}): Promise<Reduction> {
-    return this.#inTurn(() => this.#change(command, options));
+    return this.#turns.run(() => this.#change(command, options));
   }
 
   /** Replaces a state that was never founded by one that the nodes held. */
   adopt(state: ClusterState): Promise<void> {
-    return this.#inTurn(async () => {
+    return this.#turns.run(async () => {
       assert(!this.founded, 'only a coordinator without a state of its own adopts one');
       this.#state = state;
     });
@@ -126,11 +127,5 @@ export class StateKeeper {
     }
     this.#state = state;
     this.#routing = buildRoutingTable(state);
-  }
-
-  #inTurn<T>(task: () => Promise<T>): Promise<T> {
-    const next = this.#turn.then(task);
-    this.#turn = next.catch(() => {});
-    return next;
   }
 }

@@ -67,6 +67,7 @@ class NodeFile implements DiskFile {
   readonly #handle: number;
   /** The same file, opened again by the first `writeSynced`. */
   #synced: number | undefined;
+  #isClosed = false;
 
   constructor(path: string, handle: number) {
     this.#path = path;
@@ -95,6 +96,8 @@ class NodeFile implements DiskFile {
       await this.write(position, bytes);
       return this.sync();
     }
+    // Else it would open the path again, behind the back of whoever has it next.
+    if (this.#isClosed) throw new ToruaError('storage_failed', `${this.#path} is closed.`);
     this.#synced ??= await openFile(this.#path, SYNCED_FLAGS);
     return this.#writeTo(this.#synced, position, bytes);
   }
@@ -126,6 +129,7 @@ class NodeFile implements DiskFile {
   }
 
   async close(): Promise<void> {
+    this.#isClosed = true;
     const synced = this.#synced;
     this.#synced = undefined;
     if (synced !== undefined) await this.#call('close', (callback) => close(synced, callback));

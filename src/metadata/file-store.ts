@@ -5,6 +5,7 @@
 import { assert } from '../kernel/assert.ts';
 import { type Disk, readWhole, writeAtomically } from '../kernel/disk.ts';
 import { ToruaError } from '../kernel/errors.ts';
+import { Turns } from '../kernel/turns.ts';
 import type { ClusterState } from '../protocol/cluster-state.ts';
 import { decodeStoredState, encodeStoredState, STATE_FILE } from '../protocol/stored-state.ts';
 import { LeaderSeat } from './leader-seat.ts';
@@ -21,7 +22,8 @@ export class FileMetadataStore implements MetadataStore {
   /** What the file holds; `unread` before the first look and after a write whose outcome is unclear. */
   #committed: { readonly state: ClusterState | undefined } | 'unread' = 'unread';
   #broken: ToruaError | undefined;
-  #last: Promise<unknown> = Promise.resolve();
+  /** A compare-and-swap is only one when nothing comes between its halves. */
+  readonly #turns = new Turns();
 
   constructor(options: { readonly disk: Disk; readonly directory: string }) {
     this.#disk = options.disk;
@@ -29,11 +31,11 @@ export class FileMetadataStore implements MetadataStore {
   }
 
   read(): Promise<ClusterState | undefined> {
-    return this.#inTurn(() => this.#current());
+    return this.#turns.run(() => this.#current());
   }
 
   compareAndSwap(expectedVersion: number | undefined, state: ClusterState): Promise<boolean> {
-    return this.#inTurn(async () => {
+    return this.#turns.run(async () => {
       assert(
         state.version > (expectedVersion ?? -1),
         'a committed version is higher than the one before',
@@ -64,7 +66,7 @@ export class FileMetadataStore implements MetadataStore {
     this.#watchers.clear();
     for (const leadership of this.#leaderships) await leadership.resign();
     this.#leaderships.clear();
-    await this.#last;
+    await this.#turns.run(async () => {});
   }
 
   async #current(): Promise<ClusterState | undefined> {
@@ -105,12 +107,5 @@ export class FileMetadataStore implements MetadataStore {
       `${this.#directory}/${STATE_FILE} could not be written for certain; the process has to start again.`,
       { cause },
     );
-  }
-
-  /** One after the other: a compare-and-swap is only one when nothing comes between its halves. */
-  #inTurn<T>(task: () => Promise<T>): Promise<T> {
-    const result = this.#last.then(task);
-    this.#last = result.catch(() => undefined);
-    return result;
   }
 }

@@ -13,6 +13,7 @@ import {
   type ShardUid,
 } from '../kernel/ids.ts';
 import type { Logger } from '../kernel/logger.ts';
+import { Turns } from '../kernel/turns.ts';
 import { type LogRecord, RECORD_KIND } from '../log/log-record.ts';
 import type { ClusterState } from '../protocol/cluster-state.ts';
 import type { HeldCopy } from '../protocol/messages.ts';
@@ -58,7 +59,7 @@ export class CopySet {
   readonly #slots = new Map<CopyId, HeldSlot>();
   #assignments = new Map<ShardUid, Assignment>();
   #state: ClusterState | undefined;
-  #turn: Promise<void> = Promise.resolve();
+  readonly #turns = new Turns();
   #closing = false;
 
   constructor(parts: CopySetParts) {
@@ -185,14 +186,14 @@ export class CopySet {
   /** Applies what is left, checkpoints and closes every copy. */
   async close(): Promise<void> {
     this.#closing = true;
-    await this.#turn;
+    await this.#inTurn(async () => {});
     await Promise.all(this.open.map((copy) => copy.close()));
   }
 
   #inTurn(task: () => Promise<void>): Promise<void> {
-    const next = this.#turn.then(() => (this.#closing ? undefined : task()));
-    this.#turn = next.catch(() => {});
-    return next;
+    return this.#turns.run(async () => {
+      if (!this.#closing) await task();
+    });
   }
 
   #isHalfDone(assignment: Assignment): boolean {

@@ -1,6 +1,7 @@
 /** The newest cluster state a node knows, kept on its disk before it acts on it; what a coordinator without a disk rebuilds from. */
 import { type Disk, readWhole, writeAtomically } from '../kernel/disk.ts';
 import { ToruaError } from '../kernel/errors.ts';
+import { Turns } from '../kernel/turns.ts';
 import type { ClusterState } from '../protocol/cluster-state.ts';
 import { decodeStoredState, encodeStoredState, STATE_FILE } from '../protocol/stored-state.ts';
 
@@ -10,7 +11,7 @@ export class StoredState {
   readonly #directory: string;
   #current: ClusterState | undefined;
   /** A push and a registration may bring states at once; they share one file. */
-  #turn: Promise<unknown> = Promise.resolve();
+  readonly #turns = new Turns();
 
   constructor(disk: Disk, directory: string) {
     this.#disk = disk;
@@ -33,9 +34,7 @@ export class StoredState {
    * Errors: `wrong_cluster`, `stale_epoch`.
    */
   accept(state: ClusterState): Promise<boolean> {
-    const next = this.#turn.then(() => this.#accept(state));
-    this.#turn = next.catch(() => {});
-    return next;
+    return this.#turns.run(() => this.#accept(state));
   }
 
   async #accept(state: ClusterState): Promise<boolean> {

@@ -8,6 +8,7 @@ import type { Clock, Timer } from '../kernel/clock.ts';
 import { type ErrorCode, ToruaError } from '../kernel/errors.ts';
 import type { Seq } from '../kernel/ids.ts';
 import type { Logger } from '../kernel/logger.ts';
+import { Turns } from '../kernel/turns.ts';
 import { CALLER_WINDOW_MS } from './caller-outcomes.ts';
 import { type CommittedChange, type Generation, storeChangeOf } from './memtable.ts';
 import type { NewestValues } from './newest.ts';
@@ -66,7 +67,7 @@ export class Applier {
   #timer: Timer | undefined;
   /** Rings when maintenance that failed is to be tried again, although nothing is written. */
   #upkeep: Timer | undefined;
-  #turn: Promise<void> = Promise.resolve();
+  readonly #turns = new Turns();
   #isScheduled = false;
   #isStopped = false;
   /** Rounds that failed one after another. */
@@ -98,22 +99,15 @@ export class Applier {
 
   /** Resolves when everything committed before the call is in the store. */
   drain(): Promise<void> {
-    return this.inTurn(() => this.#applyAll());
+    return this.#turns.run(() => this.#applyAll());
   }
 
   /** Makes a checkpoint or a new base now. */
   maintain(force: 'checkpoint' | 'rewrite'): Promise<void> {
-    return this.inTurn(async () => {
+    return this.#turns.run(async () => {
       await this.#applyAll();
       await this.#maintain(force);
     });
-  }
-
-  /** Runs a task of the owner between two transactions. */
-  inTurn(task: () => Promise<void>): Promise<void> {
-    const next = this.#turn.then(task);
-    this.#turn = next.catch(() => {});
-    return next;
   }
 
   /** Applies what is left and ends; whoever waits for room is let go. */
@@ -136,7 +130,7 @@ export class Applier {
     this.#isScheduled = true;
     this.#timer?.cancel();
     this.#timer = undefined;
-    void this.inTurn(() => this.#round());
+    void this.#turns.run(() => this.#round());
   }
 
   /** Never rejects. */

@@ -3,6 +3,7 @@
  * before the record that names them is appended. Swept when nothing refers to them any more.
  */
 import type { Disk, DiskFile } from '../kernel/disk.ts';
+import { Turns } from '../kernel/turns.ts';
 import { valueHash } from './etag.ts';
 
 /** Directory of files that are still being written; emptied at every start. */
@@ -25,7 +26,7 @@ export class BlobFiles {
   /** Folders whose names are durable: made in this life and synced, or synced again. */
   readonly #folders = new Set<string>();
   /** Renaming into place and sweeping never run at once: a sweep must not take a file that was just named again. */
-  #turn: Promise<unknown> = Promise.resolve();
+  readonly #turns = new Turns();
   #incoming = 0;
 
   constructor(disk: Disk, directory: string) {
@@ -65,7 +66,7 @@ export class BlobFiles {
         const blob = hash.digest();
         const release = this.hold(blob);
         try {
-          await this.#inTurn(() => this.#place(temporary, blob));
+          await this.#turns.run(() => this.#place(temporary, blob));
         } catch (reason) {
           release();
           throw reason;
@@ -118,7 +119,7 @@ export class BlobFiles {
   async sweep(candidates: readonly string[], needed: (blob: string) => boolean): Promise<number> {
     let removed = 0;
     for (const blob of candidates) {
-      await this.#inTurn(async () => {
+      await this.#turns.run(async () => {
         if (this.#held.has(blob) || needed(blob)) return;
         await this.#disk.remove(this.pathOf(blob));
         removed += 1;
@@ -142,11 +143,5 @@ export class BlobFiles {
     }
     await this.#disk.rename(temporary, this.pathOf(blob));
     await this.#disk.syncDirectory(folder);
-  }
-
-  #inTurn(task: () => Promise<void>): Promise<void> {
-    const next = this.#turn.then(task);
-    this.#turn = next.catch(() => {});
-    return next;
   }
 }

@@ -2,6 +2,7 @@
 import { type Disk, readWhole, writeAtomically } from '../kernel/disk.ts';
 import { ToruaError } from '../kernel/errors.ts';
 import type { CopyId, ShardUid } from '../kernel/ids.ts';
+import { Turns } from '../kernel/turns.ts';
 
 /** Content of the file, in its own form. `fence`: terms up to it are refused for ever. */
 export interface Manifest {
@@ -74,7 +75,7 @@ export class ManifestFile {
   readonly #disk: Disk;
   readonly #directory: string;
   #current: Manifest;
-  #turn: Promise<void> = Promise.resolve();
+  readonly #turns = new Turns();
 
   constructor(disk: Disk, directory: string, current: Manifest) {
     this.#disk = disk;
@@ -89,13 +90,11 @@ export class ManifestFile {
 
   /** Replaces it by what `update` makes of the newest one; resolves when that is durable. */
   change(update: (manifest: Manifest) => Manifest): Promise<void> {
-    const next = this.#turn.then(async () => {
+    return this.#turns.run(async () => {
       const manifest = update(this.#current);
       await writeManifest(this.#disk, this.#directory, manifest);
       this.#current = manifest;
     });
-    this.#turn = next.catch(() => {});
-    return next;
   }
 }
 

@@ -66,6 +66,23 @@ describe.each(IMPLEMENTATIONS)('$name', ({ make }) => {
     await file.close();
   });
 
+  test('what is written and synced at once is read like anything else', async () => {
+    const file = await disk.open(path, 'write');
+    await file.write(0, Buffer.from('hello world'));
+    await file.writeSynced(6, Buffer.from('there'));
+    await file.writeSynced(11, Buffer.from('!'));
+    await file.write(0, Buffer.from('J'));
+    expect((await file.read(0, 100)).toString()).toBe('Jello there!');
+    await file.truncate(3);
+    await file.writeSynced(3, Buffer.from('p'));
+    expect(await file.size()).toBe(4);
+    await file.close();
+    expect(await text(path)).toBe('Jelp');
+    await expect(file.writeSynced(0, Buffer.from('x'))).rejects.toMatchObject({
+      code: 'storage_failed',
+    });
+  });
+
   test('a write behind the end leaves zeros between', async () => {
     const file = await disk.open(path, 'write');
     await file.write(5, Buffer.from('x'));

@@ -36,10 +36,14 @@ interface Run {
   out(): string;
 }
 
-function torua(words: readonly string[], input = ''): Run {
+function torua(
+  words: readonly string[],
+  input = '',
+  env: Readonly<Record<string, string>> = {},
+): Run {
   const child = spawn(process.execPath, ['--import', 'tsx', 'src/cli/main.ts', ...words], {
     cwd: root,
-    env: { ...process.env, TORUA_URL: cluster.url },
+    env: { ...process.env, ...env, TORUA_URL: cluster.url },
   });
   started.push(child);
   let out = '';
@@ -134,6 +138,19 @@ test.each([
   },
   30_000,
 );
+
+test('a supervised child has few arenas for its memory, unless its operator says otherwise', async () => {
+  const { words } = childProgram('arenas', 'console.log(process.env.MALLOC_ARENA_MAX)');
+  for (const [env, told] of [
+    [{}, '2'],
+    [{ MALLOC_ARENA_MAX: '7' }, '7'],
+  ] as const) {
+    const run = torua(words, '', env);
+    await eventually(() => expect(run.out()).toBe(`${told}\n`));
+    run.child.kill('SIGTERM');
+    await run.ended;
+  }
+});
 
 // @req: supervise.restart-75
 test("a supervised child is started again at once after code 75, and at last its code is the supervisor's", async () => {
